@@ -1,0 +1,3 @@
+//! FerryMQ measured beside its peers.
+
+fn main() {}

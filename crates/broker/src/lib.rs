@@ -1,0 +1,1 @@
+//! From a message to those who asked for it: the MQTT broker, without I/O.

@@ -1,0 +1,3 @@
+//! The MQTT system in one binary: broker, publisher and subscriber.
+
+fn main() {}

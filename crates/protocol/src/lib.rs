@@ -1,0 +1,1 @@
+//! The rules that one MQTT peer keeps towards another, without I/O.

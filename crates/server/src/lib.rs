@@ -1,0 +1,1 @@
+//! The FerryMQ broker on sockets, threads and a clock.

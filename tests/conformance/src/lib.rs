@@ -1,0 +1,1 @@
+//! Every normative statement of MQTT that can be observed at a server.

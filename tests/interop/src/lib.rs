@@ -1,0 +1,1 @@
+//! The running binary driven by the clients of other projects.

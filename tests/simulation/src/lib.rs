@@ -1,0 +1,1 @@
+//! A whole broker, its clients, network and clock under one seed.
