@@ -27,20 +27,25 @@ mod encode;
 mod error;
 mod packet;
 mod primitives;
+mod properties;
 mod property;
+mod publish_encoder;
+mod reader;
 mod reason;
 mod topic;
+mod writer;
 
 pub use decode::{Frame, Framing};
-pub use encode::PublishEncoder;
 pub use error::{DecodeError, EncodeError};
 pub use packet::{
-    Acknowledgement, Auth, ConnAck, Connect, Delivery, Disconnect, Packet, PacketType, Publish,
+    Acknowledgement, Auth, ConnAck, Connect, Delivery, Disconnect, Packet, Publish, ReasonCodes,
     SubAck, Subscribe, SubscriptionFilters, TopicFilters, Unsubscribe, Will,
 };
-pub use primitives::{MAX_REMAINING_LENGTH, PacketId, QoS, Version};
-pub use property::{Properties, Property, PropertyBuffer, PropertyId};
-pub use reason::{ReasonCode, ReasonCodes};
+pub use primitives::{MAX_REMAINING_LENGTH, PacketId, PacketType, QoS, Version};
+pub use properties::{Properties, PropertyBuffer};
+pub use property::{Property, PropertyContext, PropertyId};
+pub use publish_encoder::PublishEncoder;
+pub use reason::ReasonCode;
 pub use topic::{
     MAX_TOPIC_LEVELS, RetainHandling, ShareName, SubscriptionOptions, TopicFilter, TopicName,
 };

@@ -1,14 +1,23 @@
 //! One model of the sixteen packet types for every protocol version (chapter 3 of the
 //! specification). All text and bytes are borrowed.
 
-use crate::primitives::{PacketId, QoS, Version};
-use crate::property::Properties;
-use crate::reason::{ReasonCode, ReasonCodes};
+use alloc::vec::Vec;
+use core::iter;
+
+use crate::error::{DecodeError, EncodeError};
+use crate::primitives::{PacketId, PacketType, QoS, Version};
+use crate::properties::Properties;
+use crate::reader::Reader;
+use crate::reason::ReasonCode;
 use crate::topic::{SubscriptionOptions, TopicFilter, TopicName};
+use crate::writer::{append, put_string};
 
 /// A control packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the variants are the packets of the specification")]
+#[expect(
+    missing_docs,
+    reason = "the variants are the packets of the specification"
+)]
 pub enum Packet<'a> {
     Connect(Connect<'a>),
     ConnAck(ConnAck<'a>),
@@ -28,25 +37,27 @@ pub enum Packet<'a> {
     Auth(Auth<'a>),
 }
 
-/// The type of a control packet: the high nibble of its first byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(missing_docs, reason = "the variants are the packets of the specification")]
-pub enum PacketType {
-    Connect = 1,
-    ConnAck = 2,
-    Publish = 3,
-    PubAck = 4,
-    PubRec = 5,
-    PubRel = 6,
-    PubComp = 7,
-    Subscribe = 8,
-    SubAck = 9,
-    Unsubscribe = 10,
-    UnsubAck = 11,
-    PingReq = 12,
-    PingResp = 13,
-    Disconnect = 14,
-    Auth = 15,
+impl Packet<'_> {
+    /// The type of the packet.
+    pub const fn packet_type(&self) -> PacketType {
+        match self {
+            Self::Connect(_) => PacketType::Connect,
+            Self::ConnAck(_) => PacketType::ConnAck,
+            Self::Publish(_) => PacketType::Publish,
+            Self::PubAck(_) => PacketType::PubAck,
+            Self::PubRec(_) => PacketType::PubRec,
+            Self::PubRel(_) => PacketType::PubRel,
+            Self::PubComp(_) => PacketType::PubComp,
+            Self::Subscribe(_) => PacketType::Subscribe,
+            Self::SubAck(_) => PacketType::SubAck,
+            Self::Unsubscribe(_) => PacketType::Unsubscribe,
+            Self::UnsubAck(_) => PacketType::UnsubAck,
+            Self::PingReq => PacketType::PingReq,
+            Self::PingResp => PacketType::PingResp,
+            Self::Disconnect(_) => PacketType::Disconnect,
+            Self::Auth(_) => PacketType::Auth,
+        }
+    }
 }
 
 /// CONNECT: a client asks for a connection (section 3.1).
@@ -207,11 +218,194 @@ pub struct Auth<'a> {
 /// The Topic Filters of a SUBSCRIBE with their options: checked bytes, read by iterating.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SubscriptionFilters<'a> {
-    pub(crate) bytes: &'a [u8],
+    bytes: &'a [u8],
+}
+
+impl<'a> SubscriptionFilters<'a> {
+    /// Checks the payload of a SUBSCRIBE of this protocol version.
+    pub fn parse(bytes: &'a [u8], version: Version) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        // [MQTT-3.8.3-2]
+        if reader.is_empty() {
+            return Err(DecodeError::MissingTopicFilters);
+        }
+        while !reader.is_empty() {
+            // [MQTT-3.8.3-1]
+            let filter = TopicFilter::parse(reader.text()?)?;
+            let bits = reader.byte()?;
+            // [MQTT-3.8.3-4] of MQTT 3.1.1
+            if version < Version::V5 && bits & 0b1111_1100 != 0 {
+                return Err(DecodeError::ReservedSubscriptionOption);
+            }
+            let options = SubscriptionOptions::from_bits(bits)?;
+            // [MQTT-3.8.3-4]
+            if options.no_local && filter.share().is_some() {
+                return Err(DecodeError::NoLocalOnSharedSubscription);
+            }
+        }
+        Ok(Self { bytes })
+    }
+
+    /// Takes bytes that were checked before or come from [`SubscriptionFilters::encode_into`].
+    ///
+    /// Other bytes are not refused here; iterating ends at the first wrong one.
+    pub const fn trusted(bytes: &'a [u8]) -> Self {
+        Self { bytes }
+    }
+
+    /// Appends filters and options as they stand in a SUBSCRIBE of MQTT 5.0. This is what
+    /// [`SubscriptionFilters::trusted`] takes, whatever version the SUBSCRIBE is encoded for.
+    ///
+    /// # Errors
+    ///
+    /// A filter that is too long; `out` is left as before.
+    pub fn encode_into<'f>(
+        filters: impl IntoIterator<Item = (TopicFilter<'f>, SubscriptionOptions)>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        append(out, |out| {
+            filters.into_iter().try_for_each(|(filter, options)| {
+                put_string(filter.as_str(), out)?;
+                out.push(options.bits());
+                Ok(())
+            })
+        })
+    }
+
+    /// The bytes as they stand in a SUBSCRIBE.
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The number of filters.
+    pub fn len(self) -> usize {
+        self.iter().count()
+    }
+
+    /// Whether there is none, which only trusted bytes can say.
+    pub fn is_empty(self) -> bool {
+        self.iter().next().is_none()
+    }
+
+    /// The filters with their options, in order.
+    pub fn iter(self) -> impl Iterator<Item = (TopicFilter<'a>, SubscriptionOptions)> + Clone {
+        let mut reader = Reader::new(self.bytes);
+        iter::from_fn(move || {
+            let filter = TopicFilter::trusted(reader.text().ok()?);
+            Some((
+                filter,
+                SubscriptionOptions::from_bits(reader.byte().ok()?).ok()?,
+            ))
+        })
+    }
 }
 
 /// The Topic Filters of an UNSUBSCRIBE: checked bytes, read by iterating.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TopicFilters<'a> {
-    pub(crate) bytes: &'a [u8],
+    bytes: &'a [u8],
+}
+
+impl<'a> TopicFilters<'a> {
+    /// Checks the payload of an UNSUBSCRIBE.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        // [MQTT-3.10.3-2]
+        if reader.is_empty() {
+            return Err(DecodeError::MissingTopicFilters);
+        }
+        while !reader.is_empty() {
+            // [MQTT-3.10.3-1]
+            TopicFilter::parse(reader.text()?)?;
+        }
+        Ok(Self { bytes })
+    }
+
+    /// Takes bytes that were checked before or come from [`TopicFilters::encode_into`].
+    ///
+    /// Other bytes are not refused here; iterating ends at the first wrong one.
+    pub const fn trusted(bytes: &'a [u8]) -> Self {
+        Self { bytes }
+    }
+
+    /// Appends filters as they stand in an UNSUBSCRIBE.
+    ///
+    /// # Errors
+    ///
+    /// A filter that is too long; `out` is left as before.
+    pub fn encode_into<'f>(
+        filters: impl IntoIterator<Item = TopicFilter<'f>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), EncodeError> {
+        append(out, |out| {
+            filters
+                .into_iter()
+                .try_for_each(|filter| put_string(filter.as_str(), out))
+        })
+    }
+
+    /// The bytes as they stand in an UNSUBSCRIBE.
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The number of filters.
+    pub fn len(self) -> usize {
+        self.iter().count()
+    }
+
+    /// Whether there is none, which only trusted bytes can say.
+    pub fn is_empty(self) -> bool {
+        self.iter().next().is_none()
+    }
+
+    /// The filters in order.
+    pub fn iter(self) -> impl Iterator<Item = TopicFilter<'a>> + Clone {
+        let mut reader = Reader::new(self.bytes);
+        iter::from_fn(move || reader.text().ok().map(TopicFilter::trusted))
+    }
+}
+
+/// The reason codes of a SUBACK or UNSUBACK: checked bytes, read by iterating.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReasonCodes<'a> {
+    bytes: &'a [u8],
+}
+
+impl<'a> ReasonCodes<'a> {
+    /// No reason codes: an UNSUBACK before MQTT 5.0.
+    pub const EMPTY: Self = Self { bytes: &[] };
+
+    /// Checks that every byte is a reason code of this packet type.
+    pub fn parse(bytes: &'a [u8], packet_type: PacketType) -> Result<Self, DecodeError> {
+        // [MQTT-3.9.3-2] [MQTT-3.11.3-2]
+        for byte in bytes {
+            ReasonCode::from_u8(*byte)
+                .filter(|reason| reason.is_valid_in(packet_type))
+                .ok_or(DecodeError::InvalidReasonCode)?;
+        }
+        Ok(Self { bytes })
+    }
+
+    /// The bytes as they stand in the packet.
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The number of reason codes.
+    pub const fn len(self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there is none.
+    pub const fn is_empty(self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// The reason codes, in the order of the filters that they answer.
+    pub fn iter(self) -> impl ExactSizeIterator<Item = ReasonCode> + Clone {
+        self.bytes
+            .iter()
+            .map(|byte| ReasonCode::from_u8(*byte).unwrap_or(ReasonCode::UnspecifiedError))
+    }
 }
