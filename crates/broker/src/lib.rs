@@ -1,1 +1,51 @@
 //! From a message to those who asked for it: the MQTT broker, without I/O.
+//!
+//! A broker is a few [`Shard`]s. Every client identifier has a home shard, where its session lives;
+//! shards share the [`Directory`] (who wants what, what was last said) and exchange [`Mail`] for
+//! everything else. A shard is a machine: bytes, mail, answers and the time go in; output, mail,
+//! questions and [records](Record) come out. Who drives it (a thread with sockets, or a simulation)
+//! is not its concern.
+
+mod access;
+mod acknowledge;
+mod close;
+mod connect;
+mod connection;
+mod directory;
+mod effects;
+mod identity;
+mod limits;
+mod mail;
+mod message;
+mod metrics;
+mod output;
+mod publish;
+mod queue;
+mod record;
+mod retained_table;
+mod route;
+mod session;
+mod shard;
+mod slots;
+mod subscribe;
+mod subscriptions;
+mod sys;
+mod timer;
+mod topic_tree;
+mod will;
+
+pub use access::{Access, AllowAll, Answer, Ask, AskedQuestion, Asker, Question, Verdict};
+pub use close::Cause;
+pub use directory::Directory;
+pub use identity::{
+    ConnectionId, GroupNumber, Partition, RecordId, RecordNumber, SessionNumber, SessionRef,
+    ShardIndex,
+};
+pub use limits::Limits;
+pub use mail::Mail;
+pub use message::{Message, Publication};
+pub use metrics::{Metrics, ShardMetrics};
+pub use output::Output;
+pub use record::{Fetch, Fetched, FetchedMessage, Record, RecordBatch, StoredTarget};
+pub use route::Route;
+pub use shard::{Reading, Shard, ShardOptions};

@@ -1,0 +1,390 @@
+//! The end of connections and sessions (sections 3.14, 4.1, 4.13), and what is due in time: keep
+//! alive, expiry, wills that wait.
+
+use std::io;
+use std::time::Duration;
+
+use ferrymq_codec::{Disconnect, ReasonCode, TopicFilter};
+use ferrymq_protocol::error::ProtocolError;
+use ferrymq_protocol::server;
+use ferrymq_protocol::time::Instant;
+use tracing::{info, warn};
+
+use crate::access::Answer;
+use crate::access::Verdict;
+use crate::connection::Phase;
+use crate::identity::{ConnectionId, RecordNumber, SessionRef};
+use crate::record::Record;
+use crate::session::ConnectionRef;
+use crate::shard::{Shard, session_of};
+
+/// Why a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The client has said goodbye, with this reason.
+    Goodbye(ReasonCode),
+    /// The client's side was closed without a word, or the connection broke.
+    Lost(Option<io::ErrorKind>),
+    /// The client has broken a rule.
+    Protocol(ProtocolError),
+    /// CONNECT was refused.
+    Refused(ReasonCode),
+    /// The client may not go on.
+    Denied(ReasonCode),
+    /// No CONNECT came in time.
+    ConnectTimeout,
+    /// The client has connected anew.
+    TakenOver,
+    /// The broker stops.
+    ShuttingDown,
+}
+
+impl Cause {
+    /// The reason that the client is told in DISCONNECT.
+    const fn reason(self) -> Option<ReasonCode> {
+        match self {
+            Self::Goodbye(_) | Self::Lost(_) | Self::Refused(_) | Self::ConnectTimeout => None,
+            Self::Protocol(error) => Some(error.reason()),
+            Self::Denied(reason) => Some(reason),
+            Self::TakenOver => Some(ReasonCode::SessionTakenOver),
+            Self::ShuttingDown => Some(ReasonCode::ServerShuttingDown),
+        }
+    }
+}
+
+impl std::fmt::Display for Cause {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Goodbye(ReasonCode::Success) => formatter.write_str("disconnected"),
+            Self::Goodbye(reason) => write!(formatter, "disconnected: {reason}"),
+            Self::Lost(None) => formatter.write_str("connection closed by client"),
+            Self::Lost(Some(kind)) => write!(formatter, "connection lost: {kind}"),
+            Self::Protocol(error) => write!(formatter, "closed: {error}"),
+            Self::Refused(reason) => write!(formatter, "refused: {reason}"),
+            Self::Denied(reason) => write!(formatter, "closed: {reason}"),
+            Self::ConnectTimeout => formatter.write_str("closed: no CONNECT came in time"),
+            Self::TakenOver => {
+                formatter.write_str("closed: the same client identifier has connected again")
+            }
+            Self::ShuttingDown => formatter.write_str("closed: the broker stops"),
+        }
+    }
+}
+
+impl Shard {
+    /// The peer has closed a connection, or it broke.
+    pub fn peer_closed(&mut self, id: ConnectionId, error: Option<io::ErrorKind>, now: Instant) {
+        self.end(id, Cause::Lost(error), now);
+    }
+
+    /// Ends all connections because the broker stops.
+    pub fn shut_down(&mut self, now: Instant) {
+        for id in self.connections.ids() {
+            self.end(id, Cause::ShuttingDown, now);
+        }
+    }
+
+    /// DISCONNECT came.
+    pub(crate) fn disconnected(
+        &mut self,
+        id: ConnectionId,
+        disconnect: &Disconnect<'_>,
+        now: Instant,
+    ) -> Result<(), ProtocolError> {
+        let asked = disconnect.properties.session_expiry_interval();
+        let most = self.limits.connection.session_expiry_maximum;
+        let slot = self
+            .connections
+            .get(id)
+            .and_then(|connection| connection.session);
+        if let (Some(asked), Some(slot)) = (asked, slot)
+            && let Some(session) = self.sessions.get_mut(slot as usize)
+        {
+            if session.expiry_interval == 0 && asked > 0 {
+                return Err(ProtocolError::SessionExpiryFromZero);
+            }
+            session.expiry_interval = asked.min(most);
+        }
+        self.end(id, Cause::Goodbye(disconnect.reason), now);
+        Ok(())
+    }
+
+    /// Ends a connection whose client has broken a rule.
+    pub(crate) fn fail(&mut self, id: ConnectionId, error: ProtocolError, now: Instant) {
+        self.end(id, Cause::Protocol(error), now);
+    }
+
+    /// Ends a connection whose first packet is no CONNECT, or a malformed one. A client that seems
+    /// to speak MQTT is told so in CONNACK [MQTT-3.1.4-1].
+    pub(crate) fn refuse_malformed(
+        &mut self,
+        id: ConnectionId,
+        bytes: &[u8],
+        error: ProtocolError,
+        now: Instant,
+    ) {
+        let version = match error {
+            ProtocolError::NotConnect => None,
+            _ => server::version_of_malformed_connect(bytes),
+        };
+        let refusable = matches!(version, Some(ferrymq_codec::Version::V5))
+            || error.reason() == ReasonCode::UnsupportedProtocolVersion;
+        if let (Some(version), true) = (version, refusable)
+            && let Some(connection) = self.connections.get_mut(id)
+        {
+            self.effects.about_to_write(connection);
+            server::refuse(version, error.reason(), connection.output.bytes());
+        }
+        self.end(id, Cause::Protocol(error), now);
+    }
+
+    /// Ends a connection. Its session goes on without it, as long as it may.
+    pub(crate) fn end(&mut self, id: ConnectionId, cause: Cause, now: Instant) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        if connection.phase == Phase::Closing {
+            return;
+        }
+        let phase = std::mem::replace(&mut connection.phase, Phase::Closing);
+        self.effects.about_to_write(connection);
+        if let (Some(link), Some(reason)) = (&connection.link, cause.reason()) {
+            let out = connection.output.bytes();
+            match (phase, cause) {
+                // Before CONNACK there is nothing to disconnect from.
+                (Phase::Authenticating | Phase::Opening, _) => link.refuse(reason, out),
+                (_, Cause::Protocol(error)) => link.disconnect(reason, Some(&error), out),
+                _ => link.disconnect(reason, None, out),
+            }
+        } else if let (Some(link), Cause::Refused(reason), Phase::Authenticating) =
+            (&connection.link, cause, phase)
+        {
+            link.refuse(reason, connection.output.bytes());
+        }
+        connection.waiting.clear();
+        connection.question = None;
+        connection.connect = None;
+        let peer = connection.peer;
+        let slot = connection.session.take();
+        self.effects.closing.push(id);
+        self.count(cause);
+        let client = slot
+            .and_then(|slot| self.sessions.get(slot as usize))
+            .map_or("", |session| &*session.client_id);
+        match cause {
+            Cause::Protocol(_) | Cause::Denied(_) | Cause::Refused(_) => {
+                warn!(client, %peer, "client {cause}");
+            }
+            _ => info!(client, %peer, "client {cause}"),
+        }
+        if let Some(slot) = slot {
+            self.detach(slot, id, cause, now);
+        }
+    }
+
+    /// A timer of a connection has fired.
+    pub(crate) fn connection_timer(&mut self, id: ConnectionId, now: Instant) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        connection.timer = Instant::FAR_FUTURE;
+        let question = connection
+            .question
+            .as_deref()
+            .filter(|question| question.open.is_some());
+        if let Some(question) = question {
+            let (request, deadline) = (question.open, question.deadline);
+            if let (Some(request), true) = (request, deadline <= now) {
+                self.effects.metrics().answers_missed.add(1);
+                warn!(peer = %connection.peer, "a question of access was not answered in time");
+                let verdict = Verdict::Deny(ReasonCode::ServerUnavailable);
+                self.answered(Answer {
+                    connection: id,
+                    request,
+                    verdict,
+                });
+            }
+            let next = if deadline <= now {
+                now.saturating_add(RECHECK)
+            } else {
+                deadline
+            };
+            self.arm_connection(id, next);
+            return;
+        }
+        let (deadline, cause) = match connection.phase {
+            Phase::AwaitingConnect | Phase::Authenticating => {
+                let deadline = connection
+                    .opened
+                    .saturating_add(self.limits.connect_timeout);
+                (Some(deadline), Cause::ConnectTimeout)
+            }
+            Phase::Open if connection.paused => {
+                (Some(now.saturating_add(RECHECK)), Cause::ConnectTimeout)
+            }
+            Phase::Open => {
+                let deadline = connection
+                    .link
+                    .as_ref()
+                    .and_then(server::Link::keep_alive_deadline);
+                (deadline, Cause::Protocol(ProtocolError::KeepAliveTimeout))
+            }
+            Phase::Opening | Phase::Closing => (None, Cause::ConnectTimeout),
+        };
+        match deadline {
+            Some(deadline) if deadline <= now => self.end(id, cause, now),
+            Some(deadline) => self.arm_connection(id, deadline),
+            None => {}
+        }
+    }
+
+    /// A timer of a session has fired.
+    pub(crate) fn session_timer(&mut self, place: SessionRef, now: Instant) {
+        let Some(session) = session_of(&mut self.sessions, place) else {
+            return;
+        };
+        session.timer = Instant::FAR_FUTURE;
+        session.rested();
+        session.pump(&mut self.connections, &mut self.effects, now);
+        if session.connection.is_some() {
+            return;
+        }
+        let expires = session.expires;
+        let due = session.will.as_ref().and_then(|will| will.due);
+        if expires <= now {
+            self.effects.metrics().sessions_expired.add(1);
+            info!(client = &*session.client_id, "session expired");
+            self.end_session(place, now);
+            return;
+        }
+        match due {
+            Some(due) if due <= now => self.publish_will(place, now),
+            Some(due) => self.arm_session(place, due),
+            None => {}
+        }
+        if expires < Instant::FAR_FUTURE {
+            self.arm_session(place, expires);
+        }
+    }
+
+    /// Ends a session: its will is published [MQTT-3.1.2-8], its subscriptions end, and messages of
+    /// shared subscriptions go to other members.
+    pub(crate) fn end_session(&mut self, place: SessionRef, now: Instant) {
+        self.publish_will(place, now);
+        let Some(mut session) = self.remove_session(place) else {
+            return;
+        };
+        for filter in &session.subscriptions {
+            self.directory
+                .unsubscribe(TopicFilter::trusted(filter), place.number);
+        }
+        self.effects
+            .metrics()
+            .messages_queued
+            .subtract(session.queued() as u64);
+        let mut messages: Vec<RecordNumber> = Vec::new();
+        let orphans = session.dissolve(&mut messages);
+        for orphan in orphans {
+            self.reassign(orphan, place.number, now);
+        }
+        if session.durable || !messages.is_empty() {
+            self.effects.record(Record::Gone {
+                session: place.number,
+                messages,
+            });
+        }
+    }
+
+    /// Forgets a session's will.
+    pub(crate) fn drop_will(&mut self, place: SessionRef) {
+        if let Some(session) = session_of(&mut self.sessions, place)
+            && session.will.take().is_some()
+        {
+            self.effects.record(Record::WillDone {
+                session: place.number,
+            });
+        }
+    }
+
+    /// Publishes a session's will, if it has one, and forgets it.
+    fn publish_will(&mut self, place: SessionRef, now: Instant) {
+        let will = session_of(&mut self.sessions, place).and_then(|session| session.will.take());
+        if let Some(will) = will {
+            self.publish_internally(&will.publication(now), now);
+            self.effects.record(Record::WillDone {
+                session: place.number,
+            });
+        }
+    }
+
+    /// Takes the connection away from its session.
+    fn detach(&mut self, slot: u32, id: ConnectionId, cause: Cause, now: Instant) {
+        let Some(session) = self.sessions.get_mut(slot as usize) else {
+            return;
+        };
+        if session.connection != Some(ConnectionRef(id)) {
+            return;
+        }
+        session.connection = None;
+        let place = session.place;
+        let expiry = session.expiry_interval;
+        session.expires = match expiry {
+            u32::MAX => Instant::FAR_FUTURE,
+            seconds => now.saturating_add(Duration::from_secs(u64::from(seconds))),
+        };
+        let expires = session.expires;
+        let away = session.durable.then(|| Record::Away {
+            session: place.number,
+            expiry_interval: expiry,
+        });
+        self.effects.metrics().clients_connected.subtract(1);
+        self.tell_groups(place, false);
+        if let Some(away) = away {
+            self.effects.record(away);
+        }
+        if cause == Cause::Goodbye(ReasonCode::Success) {
+            // [MQTT-3.14.4-3]
+            self.drop_will(place);
+        } else {
+            self.begin_will(place, expiry, now);
+        }
+        if expiry == 0 {
+            self.end_session(place, now);
+        } else if expires < Instant::FAR_FUTURE {
+            self.arm_session(place, expires);
+        }
+    }
+
+    /// The connection has gone without a goodbye: the will is due, at the latest when the session
+    /// ends [MQTT-3.1.3-9].
+    fn begin_will(&mut self, place: SessionRef, expiry: u32, now: Instant) {
+        let Some(will) =
+            session_of(&mut self.sessions, place).and_then(|session| session.will.as_mut())
+        else {
+            return;
+        };
+        let delay = will.delay_interval.min(expiry);
+        if delay == 0 {
+            self.publish_will(place, now);
+            return;
+        }
+        let due = now.saturating_add(Duration::from_secs(u64::from(delay)));
+        will.due = Some(due);
+        self.arm_session(place, due);
+    }
+
+    fn count(&self, cause: Cause) {
+        let metrics = self.effects.metrics();
+        match cause {
+            Cause::Protocol(ProtocolError::Malformed(_)) => metrics.closed_malformed.add(1),
+            Cause::Protocol(ProtocolError::KeepAliveTimeout) => metrics.closed_keep_alive.add(1),
+            Cause::Protocol(_) => metrics.closed_protocol_error.add(1),
+            Cause::ConnectTimeout => metrics.closed_connect_timeout.add(1),
+            Cause::Refused(_) | Cause::Denied(_) => metrics.connections_refused.add(1),
+            Cause::Goodbye(_) | Cause::Lost(_) | Cause::TakenOver | Cause::ShuttingDown => {}
+        }
+    }
+}
+
+/// How soon a connection is looked at again that cannot be judged now.
+const RECHECK: Duration = Duration::from_secs(1);

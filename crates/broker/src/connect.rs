@@ -1,0 +1,486 @@
+//! CONNECT, and AUTH (sections 3.1, 3.15, 4.12): from bytes to a client with a session.
+
+use std::sync::Arc;
+
+use ferrymq_codec::{Auth, Connect, ReasonCode, TopicFilter, Version};
+use ferrymq_protocol::error::ProtocolError;
+use ferrymq_protocol::server::{self, Link, Received, Reply, Welcome};
+use ferrymq_protocol::time::Instant;
+use std::hash::BuildHasher;
+use tracing::{debug, info};
+
+use crate::access::{Question, Verdict};
+use crate::close::Cause;
+use crate::connection::Phase;
+use crate::identity::{ConnectionId, SessionRef, ShardIndex};
+use crate::record::Record;
+use crate::session::{ConnectionRef, Session};
+use crate::shard::{Shard, Step};
+use crate::will::Will;
+
+/// Who connects, and where to.
+struct Arrival<'a> {
+    client_id: &'a str,
+    /// Whether we made the client identifier up.
+    assigned: bool,
+}
+
+/// The session that a client is given.
+struct Taken {
+    place: SessionRef,
+    session_present: bool,
+    /// Whether a persistent session was created or discarded, so that CONNACK waits for the log.
+    recorded: bool,
+}
+
+impl Shard {
+    /// Reads a CONNECT on the shard that accepted it or, after a move, on its client's home.
+    pub(crate) fn connect(
+        &mut self,
+        id: ConnectionId,
+        connect: &Connect<'_>,
+        raw: &[u8],
+        now: Instant,
+    ) -> Step {
+        let made_up;
+        let arrival = if connect.client_id.is_empty() {
+            if !server::may_assign_client_id(connect) {
+                return self.refuse(
+                    id,
+                    connect.version,
+                    ReasonCode::ClientIdentifierNotValid,
+                    now,
+                );
+            }
+            made_up = self.make_up_client_id();
+            Arrival {
+                client_id: &made_up,
+                assigned: true,
+            }
+        } else {
+            Arrival {
+                client_id: connect.client_id,
+                assigned: false,
+            }
+        };
+        if arrival.client_id.len() > usize::from(self.limits.connection.client_id_maximum) {
+            return self.refuse(
+                id,
+                connect.version,
+                ReasonCode::ClientIdentifierNotValid,
+                now,
+            );
+        }
+        let home = self.directory.home(arrival.client_id);
+        let Some(connection) = self.connections.get_mut(id) else {
+            return Step::Ended;
+        };
+        if home != self.index && !connection.moved {
+            return Step::Move(home);
+        }
+        connection.username = connect.username.map(Box::from);
+        let method = connect.properties.authentication_method();
+        let question = match method {
+            Some(method) => {
+                let data = connect.properties.authentication_data();
+                Question::Authenticate { method, data }
+            }
+            None => Question::Connect {
+                password: connect.password,
+                will_topic: connect.will.as_ref().map(|will| will.topic.as_str()),
+            },
+        };
+        match self.ask(id, arrival.client_id, 0, &question, now) {
+            None => Step::Park,
+            Some(Verdict::Deny(reason)) => self.refuse(id, connect.version, reason, now),
+            Some(Verdict::Allow(data)) => self.welcome(id, connect, &arrival, data, now),
+            Some(Verdict::Continue(data)) => self.challenge(id, connect, raw, &data, now),
+        }
+    }
+
+    /// AUTH: the next step of the exchange that CONNECT began, or a new one on an open connection.
+    pub(crate) fn auth(&mut self, id: ConnectionId, auth: &Auth<'_>, now: Instant) -> Step {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return Step::Ended;
+        };
+        let connecting = connection.phase == Phase::Authenticating;
+        let out_of_place = match auth.reason {
+            ReasonCode::ContinueAuthentication => false,
+            ReasonCode::Reauthenticate => connecting,
+            _ => true,
+        };
+        let Some(method) = auth
+            .properties
+            .authentication_method()
+            .filter(|_| !out_of_place)
+        else {
+            self.fail(id, ProtocolError::UnexpectedAuth, now);
+            return Step::Ended;
+        };
+        let client_id = self.client_id_of(id);
+        let question = Question::Authenticate {
+            method,
+            data: auth.properties.authentication_data(),
+        };
+        match self.ask(id, &client_id, 0, &question, now) {
+            None => Step::Park,
+            Some(Verdict::Continue(data)) => {
+                self.write_auth(id, ReasonCode::ContinueAuthentication, Some(&data));
+                Step::Done
+            }
+            Some(Verdict::Deny(reason)) if connecting => {
+                self.end(id, Cause::Refused(reason), now);
+                Step::Ended
+            }
+            Some(Verdict::Deny(reason)) => {
+                self.end(id, Cause::Denied(reason), now);
+                Step::Ended
+            }
+            Some(Verdict::Allow(data)) if connecting => self.authenticated(id, data, now),
+            Some(Verdict::Allow(data)) => {
+                self.write_auth(id, ReasonCode::Success, data.as_deref());
+                Step::Done
+            }
+        }
+    }
+
+    /// CONNACK is on its way: what the session owes follows it [MQTT-3.2.0-1].
+    pub(crate) fn connack_written(&mut self, id: ConnectionId, now: Instant) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        connection.phase = Phase::Open;
+        let deadline = connection.link.as_ref().and_then(Link::keep_alive_deadline);
+        self.effects.readable.push(id);
+        if let Some(deadline) = deadline {
+            self.arm_connection(id, deadline);
+        }
+        let Some(slot) = self
+            .connections
+            .get(id)
+            .and_then(|connection| connection.session)
+        else {
+            return;
+        };
+        if let (Some(session), Some(connection)) = (
+            self.sessions.get_mut(slot as usize),
+            self.connections.get_mut(id),
+        ) {
+            session.resume(connection, &mut self.effects);
+            if !session.walks.is_empty() {
+                self.walking.push_back(session.place);
+            }
+            session.pump(&mut self.connections, &mut self.effects, now);
+        }
+    }
+
+    /// The client identifier of a connection, for a question or a log line.
+    pub(crate) fn client_id_of(&self, id: ConnectionId) -> Box<str> {
+        self.connections
+            .get(id)
+            .and_then(|connection| connection.session)
+            .and_then(|slot| self.sessions.get(slot as usize))
+            .map_or_else(Box::default, |session| session.client_id.clone())
+    }
+
+    /// Refuses a CONNECT with a reason.
+    fn refuse(
+        &mut self,
+        id: ConnectionId,
+        version: Version,
+        reason: ReasonCode,
+        now: Instant,
+    ) -> Step {
+        if let Some(connection) = self.connections.get_mut(id) {
+            self.effects.about_to_write(connection);
+            server::refuse(version, reason, connection.output.bytes());
+        }
+        self.end(id, Cause::Refused(reason), now);
+        Step::Ended
+    }
+
+    /// The client must prove more before it is welcome.
+    fn challenge(
+        &mut self,
+        id: ConnectionId,
+        connect: &Connect<'_>,
+        raw: &[u8],
+        data: &[u8],
+        now: Instant,
+    ) -> Step {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.link = Some(Link::accept(connect, &self.limits.connection, now));
+            connection.connect = Some(Box::from(raw));
+            connection.phase = Phase::Authenticating;
+        }
+        self.write_auth(id, ReasonCode::ContinueAuthentication, Some(data));
+        Step::Done
+    }
+
+    /// The exchange that CONNECT began has ended well: the CONNECT goes on.
+    fn authenticated(&mut self, id: ConnectionId, data: Option<Box<[u8]>>, now: Instant) -> Step {
+        let raw = self
+            .connections
+            .get_mut(id)
+            .and_then(|connection| connection.connect.take());
+        let Some(raw) = raw else {
+            return Step::Ended;
+        };
+        let Ok(Received::Packet(connect, _)) =
+            server::receive_connect(&raw, &self.limits.connection)
+        else {
+            return Step::Ended;
+        };
+        let made_up;
+        let arrival = if connect.client_id.is_empty() {
+            made_up = self.make_up_client_id();
+            Arrival {
+                client_id: &made_up,
+                assigned: true,
+            }
+        } else {
+            Arrival {
+                client_id: connect.client_id,
+                assigned: false,
+            }
+        };
+        self.welcome(id, &connect, &arrival, data, now)
+    }
+
+    fn write_auth(&mut self, id: ConnectionId, reason: ReasonCode, data: Option<&[u8]>) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            self.effects.about_to_write(connection);
+            if let Some(link) = &connection.link {
+                link.auth(reason, data, connection.output.bytes());
+            }
+        }
+    }
+
+    /// Gives the client its session, and CONNACK when that is durable.
+    fn welcome(
+        &mut self,
+        id: ConnectionId,
+        connect: &Connect<'_>,
+        arrival: &Arrival<'_>,
+        authentication_data: Option<Box<[u8]>>,
+        now: Instant,
+    ) -> Step {
+        let limits = &self.limits.connection;
+        let link = Link::accept(connect, limits, now);
+        let expiry = server::granted_session_expiry(connect, limits);
+        let keep_alive = server::granted_keep_alive(connect, limits);
+        let asked_expiry = connect.properties.session_expiry_interval().unwrap_or(0);
+        let told = connect.version == Version::V5;
+        let Taken {
+            place,
+            session_present,
+            recorded,
+        } = self.take_session(arrival.client_id, connect.clean_start, expiry, now);
+        self.attach(id, place, link, expiry, connect, now);
+        let welcome = Welcome {
+            session_present,
+            assigned_client_id: arrival.assigned.then(|| Box::from(arrival.client_id)),
+            session_expiry_interval: (told && expiry != asked_expiry).then_some(expiry),
+            server_keep_alive: (keep_alive != connect.keep_alive).then_some(keep_alive),
+            authentication_data,
+        };
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.phase = Phase::Opening;
+            let after = self.effects.last_record().filter(|_| recorded);
+            connection.reply_later(Reply::ConnAck(Box::new(welcome)), after, &mut self.effects);
+            info!(
+                client = arrival.client_id,
+                peer = %connection.peer,
+                protocol = connection.link.as_ref().map(Link::protocol),
+                keep_alive,
+                session_present,
+                session_expiry = expiry,
+                "client connected"
+            );
+        }
+        self.release(id, now);
+        Step::Done
+    }
+
+    /// The session of a client: a stored one that goes on, or a new one [MQTT-3.1.2-4, -5].
+    fn take_session(
+        &mut self,
+        client_id: &str,
+        clean_start: bool,
+        expiry: u32,
+        now: Instant,
+    ) -> Taken {
+        let mut discarded = false;
+        if let Some(place) = self.find_session(client_id) {
+            self.take_over(place, clean_start, now);
+            let goes_on = self
+                .session(place)
+                .is_some_and(|session| !clean_start && session.durable && session.expires > now);
+            if goes_on {
+                return Taken {
+                    place,
+                    session_present: true,
+                    recorded: false,
+                };
+            }
+            discarded = self.session(place).is_some_and(|session| session.durable);
+            self.end_session(place, now);
+        }
+        let place = self.new_session(client_id, expiry);
+        Taken {
+            place,
+            session_present: false,
+            recorded: discarded || expiry > 0,
+        }
+    }
+
+    /// Closes the connection that a session still has: another has taken its place
+    /// [MQTT-3.1.4-3].
+    fn take_over(&mut self, place: SessionRef, clean_start: bool, now: Instant) {
+        let Some(session) = self.session(place) else {
+            return;
+        };
+        let old = session.connection;
+        // A will that waits is not published if its session goes on in time [MQTT-3.1.3-9].
+        let waits = session
+            .will
+            .as_ref()
+            .is_some_and(|will| will.delay_interval > 0);
+        if !clean_start && (old.is_none() || waits) {
+            self.drop_will(place);
+        }
+        if let Some(ConnectionRef(old)) = old {
+            self.effects.metrics().take_overs.add(1);
+            self.end(old, Cause::TakenOver, now);
+        }
+    }
+
+    /// Connects session and connection.
+    fn attach(
+        &mut self,
+        id: ConnectionId,
+        place: SessionRef,
+        link: Link,
+        expiry: u32,
+        connect: &Connect<'_>,
+        now: Instant,
+    ) {
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.link = Some(link);
+            connection.session = Some(place.slot);
+        }
+        let Some(session) = self.session(place) else {
+            return;
+        };
+        session.connection = Some(ConnectionRef(id));
+        session.expiry_interval = expiry;
+        session.expires = Instant::FAR_FUTURE;
+        session.will = connect
+            .will
+            .as_ref()
+            .map(|will| Box::new(Will::new(will, place.number)));
+        let will = session.will.as_ref().map(|will| Record::Will {
+            session: place.number,
+            message: Arc::clone(&will.message),
+            delay_interval: will.delay_interval,
+        });
+        let begun = session.durable.then(|| Record::Session {
+            session: place.number,
+            client_id: session.client_id.clone(),
+            expiry_interval: expiry,
+        });
+        for record in begun.into_iter().chain(will) {
+            self.effects.record(record);
+        }
+        self.tell_groups(place, true);
+        self.effects.metrics().clients_connected.add(1);
+        debug!(
+            session = place.number.0,
+            now = now.as_nanos(),
+            "session attached"
+        );
+    }
+
+    /// Tells the groups of a session's shared subscriptions whether it is connected.
+    pub(crate) fn tell_groups(&self, place: SessionRef, connected: bool) {
+        let Some(session) = self.sessions.get(place.slot as usize) else {
+            return;
+        };
+        for filter in &session.subscriptions {
+            if filter.starts_with("$share/") {
+                self.directory
+                    .set_connected(TopicFilter::trusted(filter), place.number, connected);
+            }
+        }
+    }
+
+    fn find_session(&self, client_id: &str) -> Option<SessionRef> {
+        let hash = self.hasher.hash_one(client_id);
+        let slot = *self
+            .clients
+            .find(hash, |slot| self.is_client(*slot, client_id))?;
+        self.sessions
+            .get(slot as usize)
+            .map(|session| session.place)
+    }
+
+    fn new_session(&mut self, client_id: &str, expiry: u32) -> SessionRef {
+        let number = self.directory.new_session();
+        let entry = self.sessions.vacant_entry();
+        let slot = u32::try_from(entry.key()).expect("fewer than 2^32 sessions exist");
+        let place = SessionRef {
+            number,
+            slot,
+            shard: self.index,
+        };
+        entry.insert(Box::new(Session::new(place, Box::from(client_id), expiry)));
+        let hash = self.hasher.hash_one(client_id);
+        let (sessions, hasher) = (&self.sessions, &self.hasher);
+        let hash_of = |slot: &u32| {
+            let session = sessions.get(*slot as usize);
+            hasher.hash_one(session.map_or("", |session| &*session.client_id))
+        };
+        self.clients.insert_unique(hash, slot, hash_of);
+        self.effects.metrics().sessions.add(1);
+        place
+    }
+
+    /// Takes a session out of the tables.
+    pub(crate) fn remove_session(&mut self, place: SessionRef) -> Option<Box<Session>> {
+        self.session(place)?;
+        let session = self.sessions.try_remove(place.slot as usize)?;
+        let hash = self.hasher.hash_one(&*session.client_id);
+        if let Ok(entry) = self.clients.find_entry(hash, |slot| *slot == place.slot) {
+            entry.remove();
+        }
+        self.effects.metrics().sessions.subtract(1);
+        Some(session)
+    }
+
+    fn is_client(&self, slot: u32, client_id: &str) -> bool {
+        self.sessions
+            .get(slot as usize)
+            .is_some_and(|session| *session.client_id == *client_id)
+    }
+
+    /// A client identifier that nobody has, and whose home is this shard.
+    fn make_up_client_id(&mut self) -> Box<str> {
+        loop {
+            let id = format!("auto-{:016x}", self.next_random());
+            if self.directory.home(&id) == ShardIndex(self.index.0)
+                && self.find_session(&id).is_none()
+            {
+                return id.into_boxed_str();
+            }
+        }
+    }
+
+    /// `SplitMix64`: a client identifier is no secret, it must only be new.
+    fn next_random(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut mixed = self.random;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+}

@@ -1,0 +1,255 @@
+//! A network connection as its shard sees it: the link's state, what waits for its turn to be
+//! answered, and the output. It knows no socket.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use ferrymq_codec::{Delivery, PacketId};
+use ferrymq_protocol::server::{Link, Outgoing, Reply, TooLarge};
+use ferrymq_protocol::time::Instant;
+
+use crate::access::Verdict;
+use crate::effects::Effects;
+use crate::identity::{ConnectionId, RecordId};
+use crate::message::Parcel;
+use crate::output::Output;
+use crate::queue::Held;
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    pub(crate) id: ConnectionId,
+    pub(crate) phase: Phase,
+    /// The link, once CONNECT was read.
+    pub(crate) link: Option<Link>,
+    /// The place of its session, while it has one.
+    pub(crate) session: Option<u32>,
+    pub(crate) peer: SocketAddr,
+    pub(crate) output: Output,
+    /// Acknowledgements and messages that wait for their records, in the order in which they
+    /// leave.
+    pub(crate) waiting: VecDeque<Waiting>,
+    /// The question of access that is open, or its answer.
+    pub(crate) question: Option<Box<OpenQuestion>>,
+    /// A CONNECT whose authentication goes on.
+    pub(crate) connect: Option<Box<[u8]>>,
+    pub(crate) username: Option<Box<str>>,
+    pub(crate) opened: Instant,
+    /// When its timer fires next; it is in the wheel once.
+    pub(crate) timer: Instant,
+    /// Which question of this connection is the next.
+    pub(crate) next_request: u32,
+    /// Whether it was moved to this shard, which is its home.
+    pub(crate) moved: bool,
+    pub(crate) dirty: bool,
+    /// Why it is not read from, if it is not.
+    pub(crate) paused: bool,
+    /// What is known about the end of an authentication exchange.
+    pub(crate) authentication_data: Option<Box<[u8]>>,
+}
+
+/// How far a connection has come.
+///
+/// ```text
+/// AwaitingConnect ─▶ [Authenticating] ─▶ [Opening] ─▶ Open ─▶ Closing
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Nothing but CONNECT is accepted.
+    AwaitingConnect,
+    /// Nothing but AUTH and DISCONNECT is accepted.
+    Authenticating,
+    /// CONNACK waits for its record; nothing is read.
+    Opening,
+    /// CONNACK was written.
+    Open,
+    /// Nothing is read or written but what waits in the output.
+    Closing,
+}
+
+/// Something to write that waits for a record.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) after: Option<RecordId>,
+    pub(crate) what: Deferred,
+}
+
+#[derive(Debug)]
+pub(crate) enum Deferred {
+    Reply(Reply),
+    /// A QoS 2 message whose packet identifier must be durable before the receiver sees it.
+    Publish {
+        packet_id: PacketId,
+        dup: bool,
+        held: Box<Held>,
+    },
+}
+
+/// The questions of access of the packet that is being read.
+#[derive(Debug, Default)]
+pub(crate) struct OpenQuestion {
+    /// The request whose answer is missing.
+    pub(crate) open: Option<u32>,
+    /// Which question of the packet that is.
+    pub(crate) asked: usize,
+    /// When the answer is taken for a no.
+    pub(crate) deadline: Instant,
+    /// The questions of the packet that were answered late.
+    pub(crate) verdicts: Vec<(usize, Verdict)>,
+}
+
+/// How a message is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Writing<'a> {
+    pub(crate) dup: bool,
+    pub(crate) delivery: Delivery,
+    pub(crate) retain: bool,
+    pub(crate) identifiers: &'a [NonZeroU32],
+}
+
+impl Connection {
+    pub(crate) fn new(id: ConnectionId, peer: SocketAddr, now: Instant) -> Self {
+        Self {
+            id,
+            phase: Phase::AwaitingConnect,
+            link: None,
+            session: None,
+            peer,
+            output: Output::default(),
+            waiting: VecDeque::new(),
+            question: None,
+            connect: None,
+            username: None,
+            opened: now,
+            timer: Instant::FAR_FUTURE,
+            next_request: 0,
+            moved: false,
+            dirty: false,
+            paused: false,
+            authentication_data: None,
+        }
+    }
+
+    /// Whether messages may be written to it.
+    pub(crate) fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// Writes a message.
+    pub(crate) fn publish(
+        &mut self,
+        parcel: &mut Parcel<'_>,
+        writing: Writing<'_>,
+        effects: &mut Effects,
+        now: Instant,
+    ) -> Result<(), TooLarge> {
+        effects.about_to_write(self);
+        let Some(link) = &mut self.link else {
+            return Ok(());
+        };
+        let publication = &parcel.publication;
+        let payload = publication.payload;
+        let outgoing = Outgoing {
+            dup: writing.dup,
+            delivery: writing.delivery,
+            retain: writing.retain,
+            topic: publication.topic,
+            properties: publication.properties,
+            message_expiry_interval: publication.lifetime(now).interval(),
+            subscription_identifiers: writing.identifiers,
+            payload_length: payload.len(),
+        };
+        link.publish_head(&outgoing, self.output.bytes())?;
+        if payload.len() >= SHARED_FROM {
+            self.output.share(Arc::clone(parcel.message()));
+        } else {
+            self.output.bytes().extend_from_slice(payload);
+        }
+        effects.deliveries += 1;
+        let metrics = effects.metrics();
+        metrics.packets_sent.add(1);
+        metrics.publishes_sent.add(1);
+        metrics.publish_bytes_sent.add(payload.len() as u64);
+        Ok(())
+    }
+
+    /// Answers now, or when `after` is durable; in any case after what was to be answered before.
+    pub(crate) fn reply(&mut self, reply: Reply, after: Option<RecordId>, effects: &mut Effects) {
+        let after = after.filter(|record| !effects.is_durable(*record));
+        if after.is_none() && self.waiting.is_empty() {
+            self.write_reply(&reply, effects);
+        } else {
+            self.wait(Deferred::Reply(reply), after, effects);
+        }
+    }
+
+    /// Puts an answer in line, where the shard finds it when it releases what is ready.
+    pub(crate) fn reply_later(
+        &mut self,
+        reply: Reply,
+        after: Option<RecordId>,
+        effects: &mut Effects,
+    ) {
+        self.wait(Deferred::Reply(reply), after, effects);
+    }
+
+    /// Writes a message when `after` is durable.
+    pub(crate) fn publish_later(
+        &mut self,
+        packet_id: PacketId,
+        dup: bool,
+        held: Box<Held>,
+        after: RecordId,
+        effects: &mut Effects,
+    ) {
+        self.wait(
+            Deferred::Publish {
+                packet_id,
+                dup,
+                held,
+            },
+            Some(after),
+            effects,
+        );
+    }
+
+    fn wait(&mut self, what: Deferred, after: Option<RecordId>, effects: &mut Effects) {
+        if let Some(record) = after {
+            effects
+                .awaiting
+                .push_back((record.number.counter(), self.id));
+        }
+        self.waiting.push_back(Waiting { after, what });
+    }
+
+    /// Takes the next thing to write whose record is durable.
+    pub(crate) fn next_ready(&mut self, effects: &Effects) -> Option<Deferred> {
+        let ready = self.waiting.front().is_some_and(|waiting| {
+            waiting
+                .after
+                .is_none_or(|record| effects.is_durable(record))
+        });
+        if !ready {
+            return None;
+        }
+        let waiting = self.waiting.pop_front()?;
+        if self.waiting.is_empty() {
+            // A quiet connection owns no queue memory.
+            self.waiting = VecDeque::new();
+        }
+        Some(waiting.what)
+    }
+
+    pub(crate) fn write_reply(&mut self, reply: &Reply, effects: &mut Effects) {
+        effects.about_to_write(self);
+        if let Some(link) = &mut self.link {
+            link.reply(reply, &effects.limits.connection, self.output.bytes());
+            effects.metrics().packets_sent.add(1);
+        }
+    }
+}
+
+/// From this length on a payload is shared by reference instead of copied to each receiver.
+const SHARED_FROM: usize = 8 * 1024;

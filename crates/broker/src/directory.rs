@@ -1,0 +1,241 @@
+//! The two tables that all shards share: who wants what, and what was last said.
+//!
+//! Invariants: no lock is held over two packets, and the two locks are never held together. A
+//! subscription is in the table before its SUBACK is queued. Whoever changes the subscriptions of a
+//! part of the topic space raises that part's version after the change and before the lock is
+//! released; a shard compares versions with one Acquire load before it trusts a route.
+
+#![expect(
+    clippy::disallowed_types,
+    reason = "these two tables are what the shards share"
+)]
+
+use std::hash::{BuildHasher, Hasher};
+use std::num::NonZeroU64;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use ferrymq_codec::{TopicFilter, TopicName};
+use ferrymq_protocol::time::Instant;
+use foldhash::fast::FixedState;
+use siphasher::sip::SipHasher13;
+
+use crate::identity::{GroupNumber, SessionNumber, ShardIndex};
+use crate::message::{Lifetime, Message};
+use crate::metrics::Metrics;
+use crate::retained_table::{Cursor, RetainedTable};
+use crate::route::Route;
+use crate::subscriptions::{GroupRoute, Subscription, Subscriptions};
+
+/// What the shards of a broker share.
+pub struct Directory {
+    subscriptions: RwLock<Subscriptions>,
+    retained: RwLock<Retained>,
+    /// A version for each part of the topic space, by the hash of the first topic level.
+    versions: Box<[AtomicU64]>,
+    next_session: AtomicU64,
+    shards: u16,
+    seed: u64,
+    metrics: Metrics,
+}
+
+struct Retained {
+    table: RetainedTable<Arc<Message>>,
+    version: u64,
+}
+
+impl Directory {
+    /// The empty directory of a broker with this many shards. `seed` must be secret wherever
+    /// strangers choose topics and client identifiers.
+    pub fn new(shards: u16, seed: u64) -> Self {
+        Self {
+            subscriptions: RwLock::new(Subscriptions::new(seed)),
+            retained: RwLock::new(Retained {
+                table: RetainedTable::new(),
+                version: 0,
+            }),
+            versions: (0..VERSIONS).map(|_| AtomicU64::new(1)).collect(),
+            next_session: AtomicU64::new(1),
+            shards,
+            seed,
+            metrics: Metrics::new(shards),
+        }
+    }
+
+    /// How many shards there are.
+    pub const fn shards(&self) -> u16 {
+        self.shards
+    }
+
+    /// What all shards have counted.
+    pub const fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// The shard where the session of a client lives. Client identifiers are chosen by strangers,
+    /// who must not be able to choose a shard for all of theirs: hence a keyed hash.
+    pub fn home(&self, client_id: &str) -> ShardIndex {
+        let mut hasher = SipHasher13::new_with_keys(self.seed, self.seed.rotate_left(32));
+        hasher.write(client_id.as_bytes());
+        let shard = hasher.finish() % u64::from(self.shards.max(1));
+        ShardIndex(u16::try_from(shard).unwrap_or(0))
+    }
+
+    /// How many subscriptions there are, and how many of them are shared.
+    pub fn subscription_counts(&self) -> (usize, usize) {
+        let subscriptions = self
+            .subscriptions
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        (subscriptions.len(), subscriptions.shared_len())
+    }
+
+    /// How many topics have a retained message.
+    pub fn retained_count(&self) -> usize {
+        self.retained
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .table
+            .len()
+    }
+
+    pub(crate) const fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    pub(crate) fn new_session(&self) -> SessionNumber {
+        SessionNumber(self.next_session.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The version of the subscriptions that may match `topic`.
+    pub(crate) fn version(&self, topic: TopicName<'_>) -> u64 {
+        self.bucket(topic.first_level()).load(Ordering::Acquire)
+    }
+
+    /// Who gets the messages of `topic`, and the version of that answer.
+    pub(crate) fn route(&self, topic: TopicName<'_>, shard: ShardIndex) -> (u64, Route) {
+        let subscriptions = self
+            .subscriptions
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        // Under the lock, so that no change lies between the version and the walk.
+        (self.version(topic), subscriptions.route(topic, shard))
+    }
+
+    /// Whether the subscription is new.
+    pub(crate) fn subscribe(&self, filter: TopicFilter<'_>, subscription: Subscription) -> bool {
+        let mut subscriptions = self
+            .subscriptions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let new = subscriptions.insert(filter, subscription);
+        self.changed(filter);
+        new
+    }
+
+    /// Whether there was a subscription.
+    pub(crate) fn unsubscribe(&self, filter: TopicFilter<'_>, session: SessionNumber) -> bool {
+        let mut subscriptions = self
+            .subscriptions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let removed = subscriptions.remove(filter, session);
+        if removed {
+            self.changed(filter);
+        }
+        removed
+    }
+
+    /// Says whether a member of a shared subscription has a connection.
+    pub(crate) fn set_connected(
+        &self,
+        filter: TopicFilter<'_>,
+        session: SessionNumber,
+        connected: bool,
+    ) {
+        let mut subscriptions = self
+            .subscriptions
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        subscriptions.set_connected(filter, session, connected);
+        self.changed(filter);
+    }
+
+    pub(crate) fn group(&self, number: GroupNumber) -> Option<GroupRoute> {
+        self.subscriptions
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .group(number)
+    }
+
+    /// Replaces what is retained for a topic, or clears it; the version of the change, or `None` if
+    /// there was nothing to clear.
+    pub(crate) fn retain(
+        &self,
+        topic: TopicName<'_>,
+        message: Option<Arc<Message>>,
+    ) -> Option<NonZeroU64> {
+        let mut retained = self
+            .retained
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let had_one = match message {
+            Some(message) => {
+                retained.table.insert(topic, message);
+                true
+            }
+            None => retained.table.remove(topic).is_some(),
+        };
+        retained.version += u64::from(had_one);
+        NonZeroU64::new(retained.version).filter(|_| had_one)
+    }
+
+    /// Visits at most about `limit` retained messages that match, and says where to go on.
+    pub(crate) fn retained(
+        &self,
+        filter: TopicFilter<'_>,
+        after: Option<&Cursor>,
+        limit: usize,
+        found: &mut Vec<Arc<Message>>,
+    ) -> Option<Cursor> {
+        let retained = self.retained.read().unwrap_or_else(PoisonError::into_inner);
+        retained.table.page(filter, after, limit, |_, message| {
+            found.push(Arc::clone(message))
+        })
+    }
+
+    /// Forgets retained messages that have expired, a page at a time.
+    pub(crate) fn sweep_retained(&self, after: Option<&Cursor>, now: Instant) -> Option<Cursor> {
+        let mut retained = self
+            .retained
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        retained.table.sweep(after, SWEEP_PAGE, |message| {
+            message.publication().lifetime(now) != Lifetime::Expired
+        })
+    }
+
+    fn changed(&self, filter: TopicFilter<'_>) {
+        let filter = filter.share().map_or(filter, |(_, filter)| filter);
+        match filter.levels().next() {
+            Some("+" | "#") => {
+                for version in &self.versions {
+                    version.fetch_add(1, Ordering::Release);
+                }
+            }
+            first => {
+                self.bucket(first.unwrap_or_default())
+                    .fetch_add(1, Ordering::Release);
+            }
+        }
+    }
+
+    fn bucket(&self, first_level: &str) -> &AtomicU64 {
+        let hash = FixedState::with_seed(self.seed).hash_one(first_level);
+        // The low bits of a hash are as good as any, and VERSIONS is a power of two.
+        &self.versions[usize::try_from(hash % VERSIONS as u64).unwrap_or(0)]
+    }
+}
+
+const VERSIONS: usize = 1024;
+const SWEEP_PAGE: usize = 1024;

@@ -1,0 +1,139 @@
+//! What a shard wants done by its driver at the end of a turn: records to log, mail to ship,
+//! stored messages to fetch, questions to ask, connections to flush and to close.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::access::Ask;
+use crate::connection::Connection;
+use crate::directory::Directory;
+use crate::identity::{ConnectionId, Partition, RecordId, RecordNumber, SessionNumber, ShardIndex};
+use crate::limits::Limits;
+use crate::mail::Outbox;
+use crate::metrics::ShardMetrics;
+use crate::record::{Fetch, Record, RecordBatch};
+
+/// The effects of a turn so far, and what is at hand to make more.
+pub(crate) struct Effects {
+    pub(crate) shard: ShardIndex,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) outbox: Outbox,
+    pub(crate) fetches: Vec<Fetch>,
+    pub(crate) asks: Vec<Ask>,
+    /// Connections with something to write.
+    pub(crate) dirty: Vec<ConnectionId>,
+    /// Connections to be flushed as far as possible, and closed.
+    pub(crate) closing: Vec<ConnectionId>,
+    /// Connections whose parked bytes may be read now.
+    pub(crate) readable: Vec<ConnectionId>,
+    /// Connections with something that waits for a record, by that record's counter.
+    pub(crate) awaiting: VecDeque<(u64, ConnectionId)>,
+    /// Deliveries made for the packets of one connection.
+    pub(crate) deliveries: usize,
+    records: Vec<Record>,
+    next_counter: u64,
+    durable: u64,
+    buffers: Vec<Vec<u8>>,
+}
+
+impl Effects {
+    pub(crate) fn new(shard: ShardIndex, limits: Arc<Limits>, directory: Arc<Directory>) -> Self {
+        Self {
+            shard,
+            limits,
+            outbox: Outbox::new(directory.shards()),
+            directory,
+            fetches: Vec::new(),
+            asks: Vec::new(),
+            dirty: Vec::new(),
+            closing: Vec::new(),
+            readable: Vec::new(),
+            awaiting: VecDeque::new(),
+            deliveries: 0,
+            records: Vec::new(),
+            next_counter: 1,
+            durable: 0,
+            buffers: Vec::new(),
+        }
+    }
+
+    pub(crate) fn metrics(&self) -> &ShardMetrics {
+        self.directory.metrics().shard(self.shard)
+    }
+
+    /// Makes a record and gives it its number.
+    pub(crate) fn record(&mut self, record: Record) -> RecordNumber {
+        self.records.push(record);
+        let counter = self.next_counter;
+        self.next_counter += 1;
+        RecordNumber::new(self.shard, counter)
+    }
+
+    /// The record after which everything that was recorded so far is durable; `None` if it is.
+    pub(crate) fn last_record(&self) -> Option<RecordId> {
+        let counter = self.next_counter - 1;
+        (counter > self.durable).then(|| self.id(RecordNumber::new(self.shard, counter)))
+    }
+
+    pub(crate) const fn id(&self, number: RecordNumber) -> RecordId {
+        RecordId {
+            partition: Partition::LOCAL,
+            number,
+        }
+    }
+
+    /// A session is no longer owed a message.
+    pub(crate) fn settle(&mut self, session: SessionNumber, message: Option<RecordNumber>) {
+        if let Some(message) = message {
+            self.record(Record::Settled { session, message });
+        }
+    }
+
+    pub(crate) fn take_records(&mut self) -> Option<RecordBatch> {
+        if self.records.is_empty() {
+            return None;
+        }
+        let records = std::mem::take(&mut self.records);
+        let first = self.next_counter - records.len() as u64;
+        Some(RecordBatch {
+            writer: self.shard,
+            first,
+            records,
+        })
+    }
+
+    pub(crate) const fn set_durable(&mut self, counter: u64) {
+        self.durable = counter;
+    }
+
+    pub(crate) fn is_durable(&self, record: RecordId) -> bool {
+        debug_assert_eq!(record.partition, Partition::LOCAL);
+        debug_assert_eq!(record.number.writer(), self.shard);
+        record.number.counter() <= self.durable
+    }
+
+    /// Sees to it that the connection is flushed at the end of the turn, and that there is a buffer
+    /// to write to.
+    pub(crate) fn about_to_write(&mut self, connection: &mut Connection) {
+        if !connection.dirty {
+            connection.dirty = true;
+            self.dirty.push(connection.id);
+        }
+        if connection.output.wants_buffer()
+            && let Some(buffer) = self.buffers.pop()
+        {
+            connection.output.give_buffer(buffer);
+        }
+    }
+
+    /// Takes a buffer back into the pool, unless it has become large or the pool has enough.
+    pub(crate) fn take_back(&mut self, buffer: Vec<u8>) {
+        if buffer.capacity() <= POOLED_BYTES && self.buffers.len() < POOLED_BUFFERS {
+            self.buffers.push(buffer);
+        }
+    }
+}
+
+const POOLED_BYTES: usize = 64 * 1024;
+const POOLED_BUFFERS: usize = 256;

@@ -1,0 +1,59 @@
+//! The limits of a broker. Everything that can grow has one, with a name and a default.
+
+use std::time::Duration;
+
+use ferrymq_protocol::limits::ServerLimits;
+
+/// What a broker tolerates.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// What is announced to and enforced at each connection.
+    pub connection: ServerLimits,
+    /// How long a connection may take until its CONNECT is complete.
+    pub connect_timeout: Duration,
+    /// How long an answer to a question of access may take; then it is taken for a no.
+    pub answer_timeout: Duration,
+    /// How long after a failure stored messages are asked for again.
+    pub fetch_retry: Duration,
+    /// Messages that wait in one session.
+    pub queued_messages: usize,
+    /// Bytes of messages that wait in one session.
+    pub queued_bytes: usize,
+    /// Bytes that wait in one connection's output until QoS 0 messages are dropped.
+    pub output_bytes: usize,
+    /// Bytes that wait in one connection's output until QoS 1 and 2 messages are queued instead.
+    pub output_room: usize,
+    /// Bytes of messages in the mail for one shard until the senders pause.
+    pub mail_bytes: usize,
+    /// Subscriptions of one session.
+    pub subscriptions: usize,
+    /// Topics of which a shard remembers who gets them.
+    pub routes: usize,
+    /// Deliveries made for one connection's packets in one turn.
+    pub deliveries_per_turn: usize,
+    /// Retained messages sent to one new subscription in one turn.
+    pub retained_per_turn: usize,
+    /// How often `$SYS` is published; zero: never.
+    pub sys_interval: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connection: ServerLimits::default(),
+            connect_timeout: Duration::from_secs(30),
+            answer_timeout: Duration::from_secs(10),
+            fetch_retry: Duration::from_secs(1),
+            queued_messages: 100_000,
+            queued_bytes: 64 * 1024 * 1024,
+            output_bytes: 16 * 1024 * 1024,
+            output_room: 256 * 1024,
+            mail_bytes: 32 * 1024 * 1024,
+            subscriptions: 100_000,
+            routes: 16_384,
+            deliveries_per_turn: 4_096,
+            retained_per_turn: 256,
+            sys_interval: Duration::from_secs(10),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! What a broker counts. Each shard writes its own counters, anybody may read them.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::identity::ShardIndex;
+
+/// The counters of all shards.
+#[derive(Debug)]
+pub struct Metrics {
+    shards: Box<[ShardMetrics]>,
+}
+
+/// A number that one shard changes and others read.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+macro_rules! counters {
+    ($($(#[doc = $doc:literal])+ $name:ident,)+) => {
+        /// The counters of one shard, on cache lines of their own.
+        #[derive(Debug, Default)]
+        #[repr(align(128))]
+        pub struct ShardMetrics {
+            $($(#[doc = $doc])+ pub $name: Counter,)+
+        }
+
+        impl Metrics {
+            $($(#[doc = $doc])+
+            pub fn $name(&self) -> u64 {
+                self.shards.iter().map(|shard| shard.$name.get()).fold(0, u64::wrapping_add)
+            })+
+        }
+    };
+}
+
+counters! {
+    /// Network connections that have been accepted.
+    connections_opened,
+    /// Network connections that have ended.
+    connections_closed,
+    /// Clients that are connected now.
+    clients_connected,
+    /// Sessions that exist now, with or without a connection.
+    sessions,
+    /// Sessions that have ended because their expiry interval had passed.
+    sessions_expired,
+    /// Sessions whose connection was replaced by a newer one.
+    take_overs,
+    /// Packets received.
+    packets_received,
+    /// Packets sent.
+    packets_sent,
+    /// Bytes received.
+    bytes_received,
+    /// Bytes sent.
+    bytes_sent,
+    /// PUBLISH packets received.
+    publishes_received,
+    /// PUBLISH packets sent.
+    publishes_sent,
+    /// Payload bytes of PUBLISH packets received.
+    publish_bytes_received,
+    /// Payload bytes of PUBLISH packets sent.
+    publish_bytes_sent,
+    /// Messages that wait in queues now.
+    messages_queued,
+    /// Messages dropped because a queue or an output was full.
+    dropped_full,
+    /// Messages dropped because they had expired.
+    dropped_expired,
+    /// Messages dropped because they were larger than the receiver accepts.
+    dropped_too_large,
+    /// Connections closed because of a malformed packet.
+    closed_malformed,
+    /// Connections closed because of a broken rule.
+    closed_protocol_error,
+    /// Connections closed because of silence.
+    closed_keep_alive,
+    /// Connections closed because no CONNECT came in time.
+    closed_connect_timeout,
+    /// Connections refused with a reason in CONNACK.
+    connections_refused,
+    /// Publishes and subscriptions that were denied.
+    access_denied,
+    /// Questions of access that were not answered in time.
+    answers_missed,
+    /// Stored messages that could not be read at the first attempt.
+    fetches_failed,
+}
+
+impl Metrics {
+    pub(crate) fn new(shards: u16) -> Self {
+        Self {
+            shards: (0..shards).map(|_| ShardMetrics::default()).collect(),
+        }
+    }
+
+    /// The counters of one shard.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such shard.
+    pub fn shard(&self, shard: ShardIndex) -> &ShardMetrics {
+        &self.shards[shard.as_usize()]
+    }
+}
+
+impl Counter {
+    /// The number now.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Adds `count`. Only the shard that the counter belongs to may call this: it is a load and a
+    /// store, a tenth of the price of an atomic addition.
+    pub fn add(&self, count: u64) {
+        self.0
+            .store(self.get().wrapping_add(count), Ordering::Relaxed);
+    }
+
+    /// Takes `count` off, under the same condition.
+    pub fn subtract(&self, count: u64) {
+        self.0
+            .store(self.get().wrapping_sub(count), Ordering::Relaxed);
+    }
+}

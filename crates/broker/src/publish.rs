@@ -1,0 +1,469 @@
+//! PUBLISH (section 3.3): from a message to those who asked for it.
+//!
+//! The path is `authorize → retain → match → record → deliver`. Nobody receives a message and
+//! nothing of it is kept before its publisher was allowed to say it; it is recorded before mail
+//! about it is shipped; and it is acknowledged when its records are durable.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use ferrymq_codec::{Delivery, PropertyBuffer, Publish, QoS, ReasonCode};
+use ferrymq_protocol::error::ProtocolError;
+use ferrymq_protocol::server::Reply;
+use ferrymq_protocol::time::Instant;
+
+use crate::access::{Question, Verdict};
+use crate::connection::Phase;
+use crate::identity::{ConnectionId, GroupNumber, RecordId, RecordNumber, SessionNumber};
+use crate::mail::{Mail, Owed, Shared};
+use crate::message::{Message, Parcel, Publication, expiry};
+use crate::queue::Kept;
+use crate::record::{Record, StoredTarget};
+use crate::route::{Route, Target};
+use crate::session::{Orphan, Terms};
+use crate::shard::{Shard, Step, session_of};
+
+/// What became of a message.
+struct Distributed {
+    /// The record after which it may be acknowledged.
+    after: Option<RecordId>,
+    /// Whether anybody gets it.
+    matched: bool,
+}
+
+impl Shard {
+    /// A client publishes.
+    pub(crate) fn publish(
+        &mut self,
+        id: ConnectionId,
+        publish: &Publish<'_>,
+        now: Instant,
+    ) -> Result<Step, ProtocolError> {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return Ok(Step::Ended);
+        };
+        let (Some(link), Some(slot)) = (&mut connection.link, connection.session) else {
+            return Err(ProtocolError::NotConnect);
+        };
+        debug_assert_eq!(connection.phase, Phase::Open);
+        let topic = link.topic(publish)?;
+        let topic = topic.name();
+        let Some(session) = self.sessions.get(slot as usize) else {
+            return Ok(Step::Ended);
+        };
+        let publisher = session.place.number;
+        let repeated = match publish.delivery {
+            Delivery::ExactlyOnce(packet_id) => session.inbound.contains(packet_id),
+            Delivery::AtMostOnce | Delivery::AtLeastOnce(_) => false,
+        };
+        if let (true, Some(packet_id)) = (repeated, publish.delivery.packet_id()) {
+            // Taken over before; only the answer is given again [MQTT-4.3.3-10].
+            connection.reply(
+                Reply::PubRec(packet_id, ReasonCode::Success),
+                None,
+                &mut self.effects,
+            );
+            return Ok(Step::Done);
+        }
+        let qos = publish.delivery.qos();
+        let question = Question::Publish {
+            topic: topic.as_str(),
+            qos,
+            retain: publish.retain,
+        };
+        let verdict = match topic.as_str().starts_with("$SYS/") {
+            true => Verdict::Deny(ReasonCode::NotAuthorized),
+            false => match self.ask_of_session(id, slot, &question, now) {
+                Some(verdict) => verdict,
+                None => return Ok(Step::Park),
+            },
+        };
+        if qos != QoS::AtMostOnce
+            && let Some(link) = self
+                .connections
+                .get_mut(id)
+                .and_then(|found| found.link.as_mut())
+        {
+            link.admit()?;
+        }
+        let metrics = self.effects.metrics();
+        metrics.publishes_received.add(1);
+        metrics
+            .publish_bytes_received
+            .add(publish.payload.len() as u64);
+        if let Verdict::Deny(reason) = verdict {
+            metrics.access_denied.add(1);
+            self.acknowledge(id, slot, publish.delivery, reason, None);
+            return Ok(Step::Done);
+        }
+        let relayed;
+        let mut properties = publish.properties;
+        if properties.topic_alias().is_some() {
+            relayed = PropertyBuffer::relayed(properties);
+            properties = relayed.as_properties();
+        }
+        let publication = Publication {
+            topic,
+            properties,
+            payload: publish.payload,
+            qos,
+            retain: publish.retain,
+            expires: expiry(properties.message_expiry_interval(), now),
+            publisher,
+        };
+        let Distributed { after, matched } = self.distribute(&publication, now);
+        let reason = match matched {
+            true => ReasonCode::Success,
+            false => ReasonCode::NoMatchingSubscribers,
+        };
+        self.acknowledge(id, slot, publish.delivery, reason, after);
+        Ok(Step::Done)
+    }
+
+    /// Publishes for the broker itself, or a client that has gone.
+    pub(crate) fn publish_internally(&mut self, publication: &Publication<'_>, now: Instant) {
+        self.distribute(publication, now);
+    }
+
+    /// `retain → match → record → deliver`.
+    fn distribute(&mut self, publication: &Publication<'_>, now: Instant) -> Distributed {
+        let mut after = None;
+        if publication.retain {
+            after = self.retain(publication);
+        }
+        // After retaining: who subscribes in between may get the message twice, but never an older
+        // one after it.
+        let route = self.route(publication.topic);
+        if route.is_empty() {
+            return Distributed {
+                after,
+                matched: false,
+            };
+        }
+        let mut parcel = Parcel::borrowed(*publication, &route.topic);
+        let picked: Vec<(GroupNumber, Target)> = route
+            .groups
+            .iter()
+            .filter_map(|group| Some((group.number, group.pick(None)?.clone())))
+            .collect();
+        let mut number = None;
+        if publication.qos != QoS::AtMostOnce && route.durable {
+            number = self.record_message(&mut parcel, &route, &picked);
+            after = number.map(|number| self.effects.id(number)).or(after);
+        }
+        for target in &route.local {
+            self.deliver_to(target, &mut parcel, number, None, now);
+        }
+        for (shard, targets) in &route.remote {
+            if targets.iter().any(|target| wants(target, publication)) {
+                let message = Arc::clone(parcel.message());
+                let route = Arc::clone(&route);
+                self.effects.outbox.post(
+                    *shard,
+                    Mail::Deliver {
+                        message,
+                        number,
+                        route,
+                    },
+                );
+            }
+        }
+        for (group, target) in picked {
+            if target.session.shard == self.index {
+                self.deliver_to_member(group, &target, &mut parcel, number, now);
+            } else {
+                let message = Arc::clone(parcel.message());
+                let shard = target.session.shard;
+                let shared = Box::new(Shared {
+                    message,
+                    number,
+                    group,
+                    target,
+                });
+                self.effects.outbox.post(shard, Mail::DeliverShared(shared));
+            }
+        }
+        Distributed {
+            after,
+            matched: true,
+        }
+    }
+
+    /// A message for sessions of this shard, from a publisher on another.
+    pub(crate) fn deliver_mail(
+        &mut self,
+        message: &Arc<Message>,
+        number: Option<RecordNumber>,
+        route: &Route,
+        now: Instant,
+    ) {
+        let mut parcel = Parcel::owned(message);
+        for target in route.targets_on(self.index) {
+            self.deliver_to(target, &mut parcel, number, None, now);
+        }
+    }
+
+    /// A message for a member of a shared subscription, from a publisher on another shard.
+    pub(crate) fn deliver_shared(&mut self, shared: Shared, now: Instant) {
+        let Shared {
+            message,
+            number,
+            group,
+            target,
+        } = shared;
+        let mut parcel = Parcel::owned(&message);
+        self.deliver_to_member(group, &target, &mut parcel, number, now);
+    }
+
+    /// A stored message of a shared subscription, whose member has ended.
+    pub(crate) fn take_owed(&mut self, owed: Owed, now: Instant) {
+        let Owed {
+            number,
+            group,
+            qos,
+            weight,
+            session: place,
+        } = owed;
+        if let Some(session) = session_of(&mut self.sessions, place) {
+            session.take_over(number, weight, qos, group, &mut self.effects);
+            session.pump(&mut self.connections, &mut self.effects, now);
+            return;
+        }
+        let orphan = Orphan {
+            group,
+            qos,
+            weight,
+            kept: Kept::Stored(number),
+        };
+        self.reassign(orphan, place.number, now);
+    }
+
+    /// Gives a message of a shared subscription to another member [MQTT-4.8.2-4].
+    pub(crate) fn reassign(&mut self, orphan: Orphan, from: SessionNumber, now: Instant) {
+        let Orphan {
+            group,
+            qos,
+            weight,
+            kept,
+        } = orphan;
+        let route = self.directory.group(group);
+        let target = route.as_ref().and_then(|route| route.pick(Some(from)));
+        let Some(target) = target else {
+            self.effects.metrics().dropped_full.add(1);
+            self.effects.settle(from, kept.number());
+            return;
+        };
+        match kept {
+            Kept::Nothing => {}
+            Kept::Stored(message) => {
+                let to = stored_target(target, qos, false);
+                self.effects
+                    .record(Record::Reassigned { message, from, to });
+                let session = target.session;
+                let owed = Owed {
+                    number: message,
+                    group,
+                    qos,
+                    weight,
+                    session,
+                };
+                self.post(target, Mail::Owed(Box::new(owed)), now);
+            }
+            Kept::Held(held) => {
+                let message = held.message;
+                let qos = message.publication().qos.min(target.maximum_qos);
+                let number = (target.durable && qos != QoS::AtMostOnce).then(|| {
+                    let targets = vec![stored_target(target, qos, false)];
+                    self.effects.record(Record::Message {
+                        message: Arc::clone(&message),
+                        targets,
+                    })
+                });
+                let target = target.clone();
+                let shared = Shared {
+                    message,
+                    number,
+                    group,
+                    target: target.clone(),
+                };
+                self.post(&target, Mail::DeliverShared(Box::new(shared)), now);
+            }
+        }
+    }
+
+    /// Delivers mail, to this shard too.
+    fn post(&mut self, target: &Target, mail: Mail, now: Instant) {
+        if target.session.shard == self.index {
+            self.take_mail(mail, now);
+        } else {
+            self.effects.outbox.post(target.session.shard, mail);
+        }
+    }
+
+    fn retain(&mut self, publication: &Publication<'_>) -> Option<RecordId> {
+        let topic = Arc::clone(&self.route(publication.topic).topic);
+        // An empty payload clears and is itself not retained [MQTT-3.3.1-6, -7].
+        let message = (!publication.payload.is_empty())
+            .then(|| Arc::new(Message::new(publication, Arc::clone(&topic))));
+        let version = self.directory.retain(publication.topic, message.clone())?;
+        if publication.publisher == SessionNumber::BROKER {
+            // What the broker says of itself is said again after a restart.
+            return None;
+        }
+        let version = version.get();
+        let number = self.effects.record(Record::Retained {
+            topic,
+            message,
+            version,
+        });
+        Some(self.effects.id(number))
+    }
+
+    /// Records the message for the persistent sessions that are owed it.
+    fn record_message(
+        &mut self,
+        parcel: &mut Parcel<'_>,
+        route: &Route,
+        picked: &[(GroupNumber, Target)],
+    ) -> Option<RecordNumber> {
+        let publication = parcel.publication;
+        let targets: Vec<StoredTarget> = route
+            .local
+            .iter()
+            .chain(route.remote.iter().flat_map(|(_, targets)| targets))
+            .chain(picked.iter().map(|(_, target)| target))
+            .filter(|target| target.durable && wants(target, &publication))
+            .filter_map(|target| {
+                let qos = publication.qos.min(target.maximum_qos);
+                (qos != QoS::AtMostOnce)
+                    .then(|| stored_target(target, qos, target.retain(publication.retain)))
+            })
+            .collect();
+        if targets.is_empty() {
+            return None;
+        }
+        let message = Arc::clone(parcel.message());
+        Some(self.effects.record(Record::Message { message, targets }))
+    }
+
+    fn deliver_to(
+        &mut self,
+        target: &Target,
+        parcel: &mut Parcel<'_>,
+        number: Option<RecordNumber>,
+        group: Option<GroupNumber>,
+        now: Instant,
+    ) {
+        if !wants(target, &parcel.publication) {
+            return;
+        }
+        let Some(session) = session_of(&mut self.sessions, target.session) else {
+            return;
+        };
+        let qos = parcel.publication.qos.min(target.maximum_qos);
+        let terms = Terms {
+            qos,
+            retain: target.retain(parcel.publication.retain),
+            identifiers: &target.identifiers,
+            number: number.filter(|_| target.durable && qos != QoS::AtMostOnce),
+            group,
+        };
+        session.deliver(parcel, terms, &mut self.connections, &mut self.effects, now);
+    }
+
+    /// Delivers to the member that was picked or, if its session has ended meanwhile, to another.
+    fn deliver_to_member(
+        &mut self,
+        group: GroupNumber,
+        target: &Target,
+        parcel: &mut Parcel<'_>,
+        number: Option<RecordNumber>,
+        now: Instant,
+    ) {
+        if session_of(&mut self.sessions, target.session).is_some() {
+            self.deliver_to(target, parcel, number, Some(group), now);
+            return;
+        }
+        let qos = parcel.publication.qos.min(target.maximum_qos);
+        let kept = match number.filter(|_| target.durable && qos != QoS::AtMostOnce) {
+            Some(number) => Kept::Stored(number),
+            None => Kept::Held(Box::new(crate::queue::Held {
+                message: Arc::clone(parcel.message()),
+                retain: false,
+                identifiers: Arc::from([] as [NonZeroU32; 0]),
+            })),
+        };
+        let weight = u32::try_from(parcel.publication.payload.len()).unwrap_or(u32::MAX);
+        self.reassign(
+            Orphan {
+                group,
+                qos,
+                weight,
+                kept,
+            },
+            target.session.number,
+            now,
+        );
+    }
+
+    /// Answers a PUBLISH as its quality of service demands.
+    fn acknowledge(
+        &mut self,
+        id: ConnectionId,
+        slot: u32,
+        delivery: Delivery,
+        reason: ReasonCode,
+        mut after: Option<RecordId>,
+    ) {
+        let reply = match delivery {
+            Delivery::AtMostOnce => return,
+            Delivery::AtLeastOnce(packet_id) => Reply::PubAck(packet_id, reason),
+            Delivery::ExactlyOnce(packet_id) => {
+                if !reason.is_error()
+                    && let Some(session) = self.sessions.get_mut(slot as usize)
+                {
+                    session.inbound.insert(packet_id);
+                    if session.durable {
+                        let session = session.place.number;
+                        let number = self.effects.record(Record::Received { session, packet_id });
+                        after = Some(self.effects.id(number));
+                    }
+                }
+                Reply::PubRec(packet_id, reason)
+            }
+        };
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.reply(reply, after, &mut self.effects);
+        }
+    }
+
+    fn ask_of_session(
+        &mut self,
+        id: ConnectionId,
+        slot: u32,
+        question: &Question<'_>,
+        now: Instant,
+    ) -> Option<Verdict> {
+        // Taken out for the time of the question, so that its client identifier can be lent.
+        let client_id = std::mem::take(&mut self.sessions.get_mut(slot as usize)?.client_id);
+        let verdict = self.ask(id, &client_id, 0, question, now);
+        if let Some(session) = self.sessions.get_mut(slot as usize) {
+            session.client_id = client_id;
+        }
+        verdict
+    }
+}
+
+/// Whether a session wants a message, which it may have published itself [MQTT-3.8.3-3].
+fn wants(target: &Target, publication: &Publication<'_>) -> bool {
+    !(target.no_local && target.session.number == publication.publisher)
+}
+
+fn stored_target(target: &Target, qos: QoS, retain: bool) -> StoredTarget {
+    StoredTarget {
+        session: target.session.number,
+        qos,
+        retain,
+        identifiers: Arc::clone(&target.identifiers),
+    }
+}

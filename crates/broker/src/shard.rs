@@ -1,0 +1,662 @@
+//! A shard: the machine that owns the connections and sessions of its part of the client
+//! identifiers. Its verbs are in the files named after the packets: `connect`, `publish`,
+//! `subscribe`, `acknowledge`, `close`.
+//!
+//! Its driver calls it in turns: mail and answers in, received bytes in, [`Shard::advance`], then
+//! the effects out: records, mail, fetches, questions, and the output of each dirty connection. A
+//! shard never blocks, never reads a clock and never fails; what a peer does wrong ends that peer's
+//! connection and nothing else.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use ferrymq_codec::{Packet, TopicName};
+use ferrymq_protocol::error::ProtocolError;
+use ferrymq_protocol::server::{self, Received, Reply};
+use ferrymq_protocol::time::Instant;
+use foldhash::fast::FixedState;
+use hashbrown::{HashMap, HashTable};
+use slab::Slab;
+
+use crate::access::{Access, Answer, Ask, Asker, Question, Verdict};
+use crate::connection::{Connection, Deferred, OpenQuestion, Phase};
+use crate::directory::Directory;
+use crate::effects::Effects;
+use crate::identity::{ConnectionId, SessionNumber, SessionRef, ShardIndex};
+use crate::limits::Limits;
+use crate::mail::Mail;
+use crate::output::Output;
+use crate::record::{Fetch, Fetched, RecordBatch};
+use crate::retained_table::Cursor;
+use crate::route::Route;
+use crate::session::Session;
+use crate::slots::Slots;
+use crate::sys::SysTopics;
+use crate::timer::TimerWheel;
+
+/// A shard.
+pub struct Shard {
+    pub(crate) index: ShardIndex,
+    pub(crate) limits: Arc<Limits>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) access: Box<dyn Access>,
+    pub(crate) connections: Slots<Connection>,
+    pub(crate) sessions: Slab<Box<Session>>,
+    /// Places of sessions, by the hash of their client identifiers.
+    pub(crate) clients: HashTable<u32>,
+    pub(crate) hasher: FixedState,
+    routes: HashMap<Arc<str>, (u64, Arc<Route>), FixedState>,
+    pub(crate) effects: Effects,
+    pub(crate) timers: TimerWheel<Timer>,
+    /// Sessions with subscriptions that are still being sent retained messages.
+    pub(crate) walking: VecDeque<SessionRef>,
+    pub(crate) sweep: Option<Cursor>,
+    pub(crate) sys: SysTopics,
+    pub(crate) random: u64,
+    /// Whether a sender of QoS 1 or 2 messages is to pause because the log is behind.
+    log_is_full: bool,
+    /// Connections that are not read from until the mail or the log has room.
+    paused: Vec<ConnectionId>,
+}
+
+/// What a shard is made of.
+pub struct ShardOptions {
+    /// Which shard it is.
+    pub index: ShardIndex,
+    /// The limits of the broker.
+    pub limits: Arc<Limits>,
+    /// What it shares with the others.
+    pub directory: Arc<Directory>,
+    /// Who may do what.
+    pub access: Box<dyn Access>,
+    /// The time now.
+    pub now: Instant,
+    /// The seed of the client identifiers that it makes up.
+    pub seed: u64,
+}
+
+/// How reading from a connection goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// With more bytes. The whole length of the packet whose beginning is left, if it is known.
+    More {
+        /// The length in bytes.
+        needed: Option<usize>,
+    },
+    /// In the next turn: this connection has had its share of this one.
+    Later,
+    /// When [`Shard::take_readable`] names the connection; until then it is not to be read from.
+    Paused,
+    /// On another shard, the home of its client, which is to be given the rest of the bytes.
+    Move(ShardIndex),
+    /// Not at all: the connection ends.
+    Ended,
+}
+
+/// What a packet led to.
+pub(crate) enum Step {
+    Done,
+    /// Nothing was done; the same packet is to be read again later.
+    Park,
+    Move(ShardIndex),
+    Ended,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Timer {
+    Connection(ConnectionId),
+    Session(SessionRef),
+    Sys,
+    Sweep,
+}
+
+impl Shard {
+    /// A shard without connections.
+    pub fn new(options: ShardOptions) -> Self {
+        let ShardOptions {
+            index,
+            limits,
+            directory,
+            access,
+            now,
+            seed,
+        } = options;
+        let hasher = FixedState::with_seed(directory.seed());
+        let mut timers = TimerWheel::new(now);
+        if index.0 == 0 {
+            timers.insert(now.saturating_add(SWEEP_INTERVAL), Timer::Sweep);
+            if !limits.sys_interval.is_zero() {
+                timers.insert(now, Timer::Sys);
+            }
+        }
+        Self {
+            index,
+            effects: Effects::new(index, Arc::clone(&limits), Arc::clone(&directory)),
+            limits,
+            directory,
+            access,
+            connections: Slots::new(),
+            sessions: Slab::new(),
+            clients: HashTable::new(),
+            routes: HashMap::with_hasher(hasher.clone()),
+            hasher,
+            timers,
+            walking: VecDeque::new(),
+            sweep: None,
+            sys: SysTopics::new(now),
+            random: seed,
+            log_is_full: false,
+            paused: Vec::new(),
+        }
+    }
+
+    /// A connection was accepted.
+    pub fn open(&mut self, peer: SocketAddr, now: Instant) -> ConnectionId {
+        let id = self.connections.insert(|id| Connection::new(id, peer, now));
+        self.effects.metrics().connections_opened.add(1);
+        self.arm_connection(id, now.saturating_add(self.limits.connect_timeout));
+        id
+    }
+
+    /// A connection has moved here, to the home of its client. `opened` is when it was accepted.
+    pub fn arrive(&mut self, peer: SocketAddr, opened: Instant) -> ConnectionId {
+        let id = self.connections.insert(|id| Connection {
+            moved: true,
+            ..Connection::new(id, peer, opened)
+        });
+        self.effects.metrics().connections_opened.add(1);
+        self.arm_connection(id, opened.saturating_add(self.limits.connect_timeout));
+        id
+    }
+
+    /// When a connection was accepted.
+    pub fn opened_at(&self, id: ConnectionId) -> Option<Instant> {
+        self.connections.get(id).map(|connection| connection.opened)
+    }
+
+    /// Takes the packets at the front of `bytes`, and says how many bytes they were and how it goes
+    /// on. What is not taken must be handed in again, in front of what follows.
+    pub fn receive(&mut self, id: ConnectionId, bytes: &[u8], now: Instant) -> (usize, Reading) {
+        self.effects.deliveries = 0;
+        let mut taken = 0;
+        loop {
+            let rest = bytes.get(taken..).unwrap_or_default();
+            if let Some(reading) = self.hindrance(id) {
+                return (taken, reading);
+            }
+            if rest.is_empty() {
+                return (taken, Reading::More { needed: None });
+            }
+            if self.effects.deliveries > self.limits.deliveries_per_turn {
+                return (taken, Reading::Later);
+            }
+            let (step, length) = match self.step(id, rest, now) {
+                Ok(Received::Incomplete { needed }) => {
+                    return (taken, Reading::More { needed });
+                }
+                Ok(Received::Packet(step, length)) => (step, length),
+                Err(error) => {
+                    self.fail(id, error, now);
+                    (Step::Ended, 0)
+                }
+            };
+            match step {
+                Step::Done => {
+                    taken += length;
+                    self.effects.metrics().packets_received.add(1);
+                }
+                Step::Park => return (taken, Reading::Paused),
+                Step::Move(home) => return (taken, Reading::Move(home)),
+                Step::Ended => return (taken, Reading::Ended),
+            }
+        }
+    }
+
+    /// Takes a letter from another shard.
+    pub fn take_mail(&mut self, mail: Mail, now: Instant) {
+        match mail {
+            Mail::Deliver {
+                message,
+                number,
+                route,
+            } => {
+                self.deliver_mail(&message, number, &route, now);
+            }
+            Mail::DeliverShared(shared) => self.deliver_shared(*shared, now),
+            Mail::Owed(owed) => self.take_owed(*owed, now),
+        }
+    }
+
+    /// Takes the answer to a question of access.
+    pub fn answered(&mut self, answer: Answer) {
+        let Some(connection) = self.connections.get_mut(answer.connection) else {
+            return;
+        };
+        let Some(question) = &mut connection.question else {
+            return;
+        };
+        if question.open == Some(answer.request) {
+            question.open = None;
+            question.verdicts.push((question.asked, answer.verdict));
+            self.effects.readable.push(answer.connection);
+        }
+    }
+
+    /// Takes stored messages.
+    pub fn fetched(&mut self, fetched: Fetched, now: Instant) {
+        let place = fetched.session;
+        let Some(session) = self.session(place) else {
+            return;
+        };
+        match session.fetched(fetched) {
+            Some(true) => {
+                session_of(&mut self.sessions, place)
+                    .into_iter()
+                    .for_each(|session| {
+                        session.pump(&mut self.connections, &mut self.effects, now)
+                    });
+            }
+            Some(false) => {
+                self.effects.metrics().fetches_failed.add(1);
+                self.arm_session(place, now.saturating_add(self.limits.fetch_retry));
+            }
+            None => {}
+        }
+    }
+
+    /// The log has made this shard's records durable up to this counter.
+    pub fn durable(&mut self, counter: u64, now: Instant) {
+        self.effects.set_durable(counter);
+        while let Some((waits_for, id)) = self.effects.awaiting.front().copied()
+            && waits_for <= counter
+        {
+            self.effects.awaiting.pop_front();
+            self.release(id, now);
+        }
+    }
+
+    /// How many bytes of messages wait in the mail for another shard.
+    pub fn set_mail_waiting(&mut self, shard: ShardIndex, bytes: usize) {
+        self.effects.outbox.set_waiting(shard, bytes);
+    }
+
+    /// Whether the log's buffer is at its limit.
+    pub const fn set_log_full(&mut self, full: bool) {
+        self.log_is_full = full;
+    }
+
+    /// Does what is due: timers, retained messages for new subscriptions, and reading on from
+    /// connections that were paused.
+    pub fn advance(&mut self, now: Instant) {
+        let mut fired = Vec::new();
+        self.timers.advance(now, &mut fired);
+        for timer in fired {
+            match timer {
+                Timer::Connection(id) => self.connection_timer(id, now),
+                Timer::Session(place) => self.session_timer(place, now),
+                Timer::Sys => self.publish_sys(now),
+                Timer::Sweep => self.sweep_retained(now),
+            }
+        }
+        self.walk_retained(now);
+        if !self.paused.is_empty() && !self.is_congested() {
+            for id in std::mem::take(&mut self.paused) {
+                if let Some(connection) = self.connections.get_mut(id) {
+                    connection.paused = false;
+                    if let Some(link) = &mut connection.link {
+                        link.restart_keep_alive(now);
+                    }
+                    self.effects.readable.push(id);
+                }
+            }
+        }
+    }
+
+    /// When [`Self::advance`] has something to do at the latest.
+    pub fn deadline(&self) -> Option<Instant> {
+        if !self.walking.is_empty() {
+            return Some(Instant::ZERO);
+        }
+        self.timers.next_deadline()
+    }
+
+    /// A connection's output.
+    pub fn output(&mut self, id: ConnectionId) -> Option<&mut Output> {
+        self.connections
+            .get_mut(id)
+            .map(|connection| &mut connection.output)
+    }
+
+    /// `count` bytes of a connection's output were written.
+    pub fn written(&mut self, id: ConnectionId, count: usize, now: Instant) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        connection.output.advance(count);
+        self.effects.metrics().bytes_sent.add(count as u64);
+        if let Some(buffer) = connection.output.take_buffer() {
+            self.effects.take_back(buffer);
+        }
+        if connection.output.len() >= self.limits.output_room {
+            return;
+        }
+        let Some(slot) = connection.session else {
+            return;
+        };
+        if let Some(session) = self.sessions.get_mut(slot as usize)
+            && session.is_in_line()
+        {
+            session.pump(&mut self.connections, &mut self.effects, now);
+            if !session.walks.is_empty() && !self.walking.contains(&session.place) {
+                self.walking.push_back(session.place);
+            }
+        }
+    }
+
+    /// Counts bytes that were read from a connection.
+    pub fn count_received(&self, bytes: usize) {
+        self.effects.metrics().bytes_received.add(bytes as u64);
+    }
+
+    /// Forgets a connection that came out of [`Self::take_closing`] or has moved away.
+    pub fn remove(&mut self, id: ConnectionId) {
+        if self.connections.remove(id).is_some() {
+            self.effects.metrics().connections_closed.add(1);
+        }
+    }
+
+    /// How many connections there are.
+    pub fn connection_count(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// The records made since the last call.
+    pub fn take_records(&mut self) -> Option<RecordBatch> {
+        self.effects.take_records()
+    }
+
+    /// The letters for another shard since the last call.
+    pub fn take_mail_for(&mut self, shard: ShardIndex) -> Vec<Mail> {
+        self.effects.outbox.take(shard)
+    }
+
+    /// The stored messages that are asked for.
+    pub fn take_fetches(&mut self) -> Vec<Fetch> {
+        std::mem::take(&mut self.effects.fetches)
+    }
+
+    /// The questions of access that were left for later.
+    pub fn take_asks(&mut self) -> Vec<Ask> {
+        std::mem::take(&mut self.effects.asks)
+    }
+
+    /// Appends the connections that have something to write, and forgets them.
+    pub fn take_dirty(&mut self, into: &mut Vec<ConnectionId>) {
+        for id in self.effects.dirty.drain(..) {
+            if let Some(connection) = self.connections.get_mut(id) {
+                connection.dirty = false;
+                into.push(id);
+            }
+        }
+    }
+
+    /// Appends the connections that are to be flushed as far as possible, closed, and removed.
+    pub fn take_closing(&mut self, into: &mut Vec<ConnectionId>) {
+        into.append(&mut self.effects.closing);
+    }
+
+    /// Appends the connections whose parked bytes are to be handed in again.
+    pub fn take_readable(&mut self, into: &mut Vec<ConnectionId>) {
+        into.append(&mut self.effects.readable);
+    }
+
+    /// Who gets the messages of a topic, from memory if that still holds.
+    pub(crate) fn route(&mut self, topic: TopicName<'_>) -> Arc<Route> {
+        let version = self.directory.version(topic);
+        if let Some((known, route)) = self.routes.get(topic.as_str())
+            && *known == version
+        {
+            return Arc::clone(route);
+        }
+        let (version, route) = self.directory.route(topic, self.index);
+        if self.routes.len() >= self.limits.routes {
+            // Forgetting all is cheap, and what is in use comes back at once.
+            self.routes.clear();
+        }
+        let route = Arc::new(route);
+        self.routes
+            .insert(Arc::clone(&route.topic), (version, Arc::clone(&route)));
+        route
+    }
+
+    /// The session at this place, unless another has taken it.
+    pub(crate) fn session(&mut self, place: SessionRef) -> Option<&mut Session> {
+        session_of(&mut self.sessions, place)
+    }
+
+    pub(crate) fn session_number(&self, slot: u32) -> Option<SessionNumber> {
+        self.sessions
+            .get(slot as usize)
+            .map(|session| session.place.number)
+    }
+
+    /// Writes what waited for records that are durable now.
+    pub(crate) fn release(&mut self, id: ConnectionId, now: Instant) {
+        while let Some(connection) = self.connections.get_mut(id) {
+            let Some(deferred) = connection.next_ready(&self.effects) else {
+                return;
+            };
+            match deferred {
+                Deferred::Reply(reply) => {
+                    connection.write_reply(&reply, &mut self.effects);
+                    if matches!(reply, Reply::ConnAck(_)) {
+                        self.connack_written(id, now);
+                    }
+                }
+                Deferred::Publish {
+                    packet_id,
+                    dup,
+                    held,
+                } => {
+                    let session = connection
+                        .session
+                        .and_then(|slot| self.sessions.get_mut(slot as usize));
+                    if let Some(session) = session {
+                        session.publish_deferred(
+                            packet_id,
+                            dup,
+                            &held,
+                            connection,
+                            &mut self.effects,
+                            now,
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks whether a client may do something. `None`: the answer will come later, and the packet
+    /// is to be parked. `nth` tells the questions of one packet apart.
+    pub(crate) fn ask(
+        &mut self,
+        id: ConnectionId,
+        client_id: &str,
+        nth: usize,
+        question: &Question<'_>,
+        now: Instant,
+    ) -> Option<Verdict> {
+        let connection = self.connections.get_mut(id)?;
+        if let Some(known) = &connection.question
+            && let Some((_, verdict)) = known.verdicts.iter().find(|(asked, _)| *asked == nth)
+        {
+            return Some(verdict.clone());
+        }
+        let asker = Asker {
+            peer: connection.peer,
+            client_id,
+            username: connection.username.as_deref(),
+        };
+        if let Some(verdict) = self.access.decide(&asker, question) {
+            return Some(verdict);
+        }
+        let request = connection.next_request;
+        connection.next_request = request.wrapping_add(1);
+        let deadline = now.saturating_add(self.limits.answer_timeout);
+        let open = connection.question.get_or_insert_default();
+        *open = Box::new(OpenQuestion {
+            open: Some(request),
+            asked: nth,
+            deadline,
+            verdicts: std::mem::take(&mut open.verdicts),
+        });
+        self.effects
+            .asks
+            .push(Ask::new(self.index, id, request, &asker, question));
+        self.arm_connection(id, deadline);
+        None
+    }
+
+    /// Makes a connection's timer fire at `deadline` or earlier.
+    pub(crate) fn arm_connection(&mut self, id: ConnectionId, deadline: Instant) {
+        if let Some(connection) = self.connections.get_mut(id)
+            && deadline < connection.timer
+        {
+            connection.timer = deadline;
+            self.timers.insert(deadline, Timer::Connection(id));
+        }
+    }
+
+    /// Makes a session's timer fire at `deadline` or earlier.
+    pub(crate) fn arm_session(&mut self, place: SessionRef, deadline: Instant) {
+        if let Some(session) = session_of(&mut self.sessions, place)
+            && deadline < session.timer
+        {
+            session.timer = deadline;
+            self.timers.insert(deadline, Timer::Session(place));
+        }
+    }
+
+    /// Why no packet of this connection is to be taken now.
+    fn hindrance(&mut self, id: ConnectionId) -> Option<Reading> {
+        let congested = self.is_congested();
+        let Some(connection) = self.connections.get_mut(id) else {
+            return Some(Reading::Ended);
+        };
+        match connection.phase {
+            Phase::Closing => return Some(Reading::Ended),
+            Phase::Opening => return Some(Reading::Paused),
+            Phase::AwaitingConnect | Phase::Authenticating | Phase::Open => {}
+        }
+        if connection
+            .question
+            .as_ref()
+            .is_some_and(|question| question.open.is_some())
+        {
+            return Some(Reading::Paused);
+        }
+        if congested {
+            if !connection.paused {
+                connection.paused = true;
+                self.paused.push(id);
+            }
+            return Some(Reading::Paused);
+        }
+        None
+    }
+
+    fn is_congested(&self) -> bool {
+        self.log_is_full || self.effects.outbox.is_full(self.limits.mail_bytes)
+    }
+
+    /// Reads one packet and does what it says.
+    fn step(
+        &mut self,
+        id: ConnectionId,
+        bytes: &[u8],
+        now: Instant,
+    ) -> Result<Received<Step>, ProtocolError> {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return Ok(Received::Packet(Step::Ended, 0));
+        };
+        let limits = &self.limits.connection;
+        let (step, length) = match &mut connection.link {
+            None => match server::receive_connect(bytes, limits) {
+                Ok(Received::Incomplete { needed }) => return Ok(Received::Incomplete { needed }),
+                Ok(Received::Packet(connect, length)) => {
+                    let raw = bytes.get(..length).unwrap_or_default();
+                    (self.connect(id, &connect, raw, now), length)
+                }
+                Err(error) => {
+                    self.refuse_malformed(id, bytes, error, now);
+                    (Step::Ended, 0)
+                }
+            },
+            Some(link) => match link.receive(bytes, limits, now)? {
+                Received::Incomplete { needed } => return Ok(Received::Incomplete { needed }),
+                Received::Packet(packet, length) => (self.handle(id, &packet, now)?, length),
+            },
+        };
+        if matches!(step, Step::Done)
+            && let Some(connection) = self.connections.get_mut(id)
+            && connection
+                .question
+                .as_ref()
+                .is_some_and(|question| question.open.is_none())
+        {
+            // The next packet asks anew.
+            connection.question = None;
+        }
+        Ok(Received::Packet(step, length))
+    }
+
+    fn handle(
+        &mut self,
+        id: ConnectionId,
+        packet: &Packet<'_>,
+        now: Instant,
+    ) -> Result<Step, ProtocolError> {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return Ok(Step::Ended);
+        };
+        if connection.phase == Phase::Authenticating
+            && !matches!(packet, Packet::Auth(_) | Packet::Disconnect(_))
+        {
+            return Err(ProtocolError::AuthenticationInterrupted);
+        }
+        match packet {
+            Packet::Publish(publish) => return self.publish(id, publish, now),
+            Packet::PubAck(ack) => self.puback(id, ack, now)?,
+            Packet::PubRec(ack) => self.pubrec(id, ack, now)?,
+            Packet::PubRel(ack) => self.pubrel(id, ack),
+            Packet::PubComp(ack) => self.pubcomp(id, ack, now),
+            Packet::Subscribe(subscribe) => return Ok(self.subscribe(id, subscribe, now)),
+            Packet::Unsubscribe(unsubscribe) => self.unsubscribe(id, unsubscribe),
+            Packet::PingReq => self.pingreq(id),
+            Packet::Disconnect(disconnect) => {
+                self.disconnected(id, disconnect, now)?;
+                return Ok(Step::Ended);
+            }
+            Packet::Auth(auth) => return Ok(self.auth(id, auth, now)),
+            Packet::Connect(_) => return Err(ProtocolError::SecondConnect),
+            Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp => {
+                return Err(ProtocolError::WrongDirection);
+            }
+        }
+        Ok(Step::Done)
+    }
+}
+
+pub(crate) fn session_of(
+    sessions: &mut Slab<Box<Session>>,
+    place: SessionRef,
+) -> Option<&mut Session> {
+    sessions
+        .get_mut(place.slot as usize)
+        .map(|session| &mut **session)
+        .filter(|session| session.place.number == place.number)
+}
+
+/// How often expired retained messages are looked for.
+pub(crate) const SWEEP_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);

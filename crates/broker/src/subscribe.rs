@@ -1,0 +1,308 @@
+//! SUBSCRIBE and UNSUBSCRIBE (sections 3.8 to 3.11), and the retained messages that a new
+//! subscription is sent.
+//!
+//! A subscription is in the directory before its SUBACK is in line, and its retained messages are
+//! looked up after that, by a cursor: so many a turn, and only while the connection takes them.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use ferrymq_codec::{
+    QoS, ReasonCode, RetainHandling, Subscribe, SubscriptionOptions, TopicFilter, Unsubscribe,
+};
+use ferrymq_protocol::server::Reply;
+use ferrymq_protocol::time::Instant;
+
+use crate::access::{Question, Verdict};
+use crate::connection::Connection;
+use crate::identity::{ConnectionId, SessionRef};
+use crate::message::{Message, Parcel};
+use crate::record::{Record, StoredTarget};
+use crate::session::{Terms, Walk};
+use crate::shard::{SWEEP_INTERVAL, Shard, Step, Timer, session_of};
+use crate::subscriptions::Subscription;
+
+impl Shard {
+    /// A client subscribes. All its filters are decided on before any takes effect.
+    pub(crate) fn subscribe(
+        &mut self,
+        id: ConnectionId,
+        subscribe: &Subscribe<'_>,
+        now: Instant,
+    ) -> Step {
+        let client_id = self.client_id_of(id);
+        let mut verdicts = Vec::with_capacity(subscribe.filters.len());
+        for (nth, (filter, options)) in subscribe.filters.iter().enumerate() {
+            let question = Question::Subscribe {
+                filter: filter.as_str(),
+                qos: options.maximum_qos,
+            };
+            match self.ask(id, &client_id, nth, &question, now) {
+                Some(verdict) => verdicts.push(verdict),
+                None => return Step::Park,
+            }
+        }
+        let Some(place) = self.place_of(id) else {
+            return Step::Ended;
+        };
+        let identifier = subscribe.properties.subscription_identifiers().next();
+        let reasons = subscribe
+            .filters
+            .iter()
+            .zip(verdicts)
+            .map(|((filter, options), verdict)| match verdict {
+                Verdict::Deny(reason) => {
+                    self.effects.metrics().access_denied.add(1);
+                    reason
+                }
+                Verdict::Allow(_) | Verdict::Continue(_) => {
+                    self.add_subscription(place, filter, options, identifier)
+                }
+            })
+            .collect();
+        self.answer(id, place, Reply::SubAck(subscribe.packet_id, reasons));
+        Step::Done
+    }
+
+    /// A client unsubscribes. What was on its way to it still arrives.
+    pub(crate) fn unsubscribe(&mut self, id: ConnectionId, unsubscribe: &Unsubscribe<'_>) {
+        let Some(place) = self.place_of(id) else {
+            return;
+        };
+        let reasons = unsubscribe
+            .filters
+            .iter()
+            .map(|filter| match self.remove_subscription(place, filter) {
+                true => ReasonCode::Success,
+                false => ReasonCode::NoSubscriptionExisted,
+            })
+            .collect();
+        self.answer(id, place, Reply::UnsubAck(unsubscribe.packet_id, reasons));
+    }
+
+    /// Sends retained messages to new subscriptions, a page each.
+    pub(crate) fn walk_retained(&mut self, now: Instant) {
+        for _ in 0..self.walking.len() {
+            let Some(place) = self.walking.pop_front() else {
+                return;
+            };
+            if self.walk(place, now) {
+                self.walking.push_back(place);
+            }
+        }
+    }
+
+    /// Forgets retained messages that have expired.
+    pub(crate) fn sweep_retained(&mut self, now: Instant) {
+        self.sweep = self.directory.sweep_retained(self.sweep.as_ref(), now);
+        self.timers
+            .insert(now.saturating_add(SWEEP_INTERVAL), Timer::Sweep);
+    }
+
+    /// Answers a request when what it has recorded is durable.
+    fn answer(&mut self, id: ConnectionId, place: SessionRef, reply: Reply) {
+        let durable = self.session(place).is_some_and(|session| session.durable);
+        let after = self.effects.last_record().filter(|_| durable);
+        if let Some(connection) = self.connections.get_mut(id) {
+            connection.reply(reply, after, &mut self.effects);
+        }
+    }
+
+    fn place_of(&self, id: ConnectionId) -> Option<SessionRef> {
+        let slot = self.connections.get(id)?.session?;
+        self.sessions
+            .get(slot as usize)
+            .map(|session| session.place)
+    }
+
+    fn add_subscription(
+        &mut self,
+        place: SessionRef,
+        filter: TopicFilter<'_>,
+        options: SubscriptionOptions,
+        identifier: Option<NonZeroU32>,
+    ) -> ReasonCode {
+        let most = self.limits.subscriptions;
+        let Some(session) = session_of(&mut self.sessions, place) else {
+            return ReasonCode::UnspecifiedError;
+        };
+        let durable = session.durable;
+        let known = session
+            .subscriptions
+            .iter()
+            .any(|known| **known == *filter.as_str());
+        if !known {
+            if session.subscriptions.len() >= most {
+                return ReasonCode::QuotaExceeded;
+            }
+            session.subscriptions.push(Box::from(filter.as_str()));
+        }
+        let subscription = Subscription {
+            session: place,
+            identifier,
+            options,
+            durable,
+        };
+        let new = self.directory.subscribe(filter, subscription);
+        debug_assert_eq!(
+            new, !known,
+            "session and directory disagree about a subscription"
+        );
+        if durable {
+            self.effects.record(Record::Subscribed {
+                session: place.number,
+                filter: Box::from(filter.as_str()),
+                options,
+                identifier,
+            });
+        }
+        let send_retained = match options.retain_handling {
+            RetainHandling::Send => true,
+            RetainHandling::SendIfNew => new,
+            RetainHandling::DoNotSend => false,
+        };
+        // A shared subscription gets none [section 4.8.2].
+        if send_retained && filter.share().is_none() {
+            self.begin_walk(place, filter, options, identifier);
+        }
+        match options.maximum_qos {
+            QoS::AtMostOnce => ReasonCode::Success,
+            QoS::AtLeastOnce => ReasonCode::GrantedQoS1,
+            QoS::ExactlyOnce => ReasonCode::GrantedQoS2,
+        }
+    }
+
+    fn remove_subscription(&mut self, place: SessionRef, filter: TopicFilter<'_>) -> bool {
+        let Some(session) = session_of(&mut self.sessions, place) else {
+            return false;
+        };
+        session
+            .subscriptions
+            .retain(|known| **known != *filter.as_str());
+        session
+            .walks
+            .retain(|walk| *walk.filter != *filter.as_str());
+        let durable = session.durable;
+        let removed = self.directory.unsubscribe(filter, place.number);
+        if removed && durable {
+            let filter = Box::from(filter.as_str());
+            self.effects.record(Record::Unsubscribed {
+                session: place.number,
+                filter,
+            });
+        }
+        removed
+    }
+
+    fn begin_walk(
+        &mut self,
+        place: SessionRef,
+        filter: TopicFilter<'_>,
+        options: SubscriptionOptions,
+        identifier: Option<NonZeroU32>,
+    ) {
+        let Some(session) = session_of(&mut self.sessions, place) else {
+            return;
+        };
+        session
+            .walks
+            .retain(|walk| *walk.filter != *filter.as_str());
+        session.walks.push_back(Walk {
+            filter: Box::from(filter.as_str()),
+            options,
+            identifiers: identifier.into_iter().collect(),
+            after: None,
+        });
+        if !self.walking.contains(&place) {
+            self.walking.push_back(place);
+        }
+    }
+
+    /// Sends a page of retained messages; whether to go on in the next turn. A session whose client
+    /// is away or does not take more goes on when that changes.
+    fn walk(&mut self, place: SessionRef, now: Instant) -> bool {
+        let Some(session) = session_of(&mut self.sessions, place) else {
+            return false;
+        };
+        if session.queued() > 0 || !session.has_room(&self.connections, &self.effects) {
+            return false;
+        }
+        let Some(mut walk) = session.walks.pop_front() else {
+            return false;
+        };
+        let mut found = Vec::new();
+        let filter = TopicFilter::trusted(&walk.filter);
+        let page = self.limits.retained_per_turn;
+        walk.after = self
+            .directory
+            .retained(filter, walk.after.as_ref(), page, &mut found);
+        for message in &found {
+            self.deliver_retained(place, &walk, message, now);
+        }
+        let Some(session) = session_of(&mut self.sessions, place) else {
+            return false;
+        };
+        if walk.after.is_some() {
+            session.walks.push_front(walk);
+        }
+        !session.walks.is_empty()
+    }
+
+    fn deliver_retained(
+        &mut self,
+        place: SessionRef,
+        walk: &Walk,
+        message: &Arc<Message>,
+        now: Instant,
+    ) {
+        let Some(session) = session_of(&mut self.sessions, place) else {
+            return;
+        };
+        let publication = message.publication();
+        let qos = publication.qos.min(walk.options.maximum_qos);
+        let number = (session.durable && qos != QoS::AtMostOnce).then(|| {
+            let target = StoredTarget {
+                session: place.number,
+                qos,
+                retain: true,
+                identifiers: Arc::clone(&walk.identifiers),
+            };
+            let message = Arc::clone(message);
+            self.effects.record(Record::Message {
+                message,
+                targets: vec![target],
+            })
+        });
+        // [MQTT-3.3.1-8]
+        let terms = Terms {
+            qos,
+            retain: true,
+            identifiers: &walk.identifiers,
+            number,
+            group: None,
+        };
+        let mut parcel = Parcel::owned(message);
+        session.deliver(
+            &mut parcel,
+            terms,
+            &mut self.connections,
+            &mut self.effects,
+            now,
+        );
+    }
+}
+
+impl crate::session::Session {
+    /// Whether its client is there and takes more than is already under way.
+    fn has_room(
+        &self,
+        connections: &crate::slots::Slots<Connection>,
+        effects: &crate::effects::Effects,
+    ) -> bool {
+        self.connection.is_some_and(|connection| {
+            connections.get(connection.0).is_some_and(|connection| {
+                connection.is_open() && connection.output.len() < effects.limits.output_room
+            })
+        })
+    }
+}
