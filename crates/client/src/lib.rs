@@ -1,1 +1,53 @@
-//! An asynchronous MQTT client that reconnects and resumes.
+//! An asynchronous MQTT client that reconnects and resumes its session by itself.
+//!
+//! [`Client`] asks for things, and each request is a future that ends when the server has answered
+//! it, over as many connections as that takes. [`Events`] brings the messages, and news of the
+//! connection. A task of its own drives the connection; it ends with [`Client::disconnect`], when
+//! the server refuses the client for good, or when all handles are dropped.
+//!
+//! ```no_run
+//! use ferrymq_client::{Client, Event, QoS, Version};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let (client, mut events) =
+//!     Client::builder("localhost", 1883).client_id("kitchen").version(Version::V5).connect().await?;
+//!
+//! client.subscribe("house/+/temperature").qos(QoS::AtLeastOnce).await?;
+//! client.publish("house/kitchen/temperature", "21.5").qos(QoS::AtLeastOnce).retain().await?;
+//!
+//! while let Some(event) = events.next().await {
+//!     if let Event::Message(message) = event {
+//!         println!("{}: {}", message.topic, String::from_utf8_lossy(&message.payload));
+//!         break;
+//!     }
+//! }
+//! client.disconnect().await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The rules of the protocol are those of `ferrymq-protocol`; here are only sockets, tasks and
+//! time.
+
+mod backoff;
+mod builder;
+mod client;
+mod driver;
+mod error;
+mod event;
+mod request;
+mod transport;
+mod wire;
+
+pub use backoff::Reconnect;
+pub use builder::{Builder, Will};
+pub use client::Client;
+pub use error::{ConnectionError, RequestError};
+pub use event::{Event, Events, Message};
+pub use request::{Pending, Publish, Subscribe, Unsubscribe};
+
+pub use ferrymq_codec::{
+    DecodeError, EncodeError, Property, PropertyBuffer, QoS, ReasonCode, RetainHandling,
+    SubscriptionOptions, TopicFilter, TopicName, Version,
+};
+pub use ferrymq_protocol::client::{ConnectError, ReceiveError, RequestError as UnsentError};

@@ -1,0 +1,227 @@
+//! How a client is described before it connects.
+
+use std::num::{NonZeroU16, NonZeroU32};
+use std::time::Duration;
+
+use ferrymq_codec::{DecodeError, EncodeError, Property, PropertyBuffer, QoS, TopicName, Version};
+use ferrymq_protocol::client::{ConnectOptions, Message};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::backoff::Reconnect;
+use crate::client::Client;
+use crate::driver::{self, Settings};
+use crate::error::ConnectionError;
+use crate::event::Events;
+use crate::transport::Address;
+
+/// What a client asks for, and how it behaves.
+///
+/// Without further words it is MQTT 5.0 with a clean start, a keep alive of 60 seconds, an
+/// identifier that the server assigns, and a session that ends with the connection.
+#[must_use = "nothing happens until `connect`"]
+#[derive(Clone, Debug)]
+pub struct Builder {
+    address: Address,
+    options: ConnectOptions,
+    connect_timeout: Duration,
+    reconnect: Reconnect,
+    requests_maximum: usize,
+    events_maximum: usize,
+}
+
+impl Builder {
+    pub(crate) fn new(host: Box<str>, port: u16) -> Self {
+        let mut options = ConnectOptions::new(Version::V5);
+        // Bounded by the requests that the handles may make.
+        options.unfinished_maximum = usize::MAX;
+        Self {
+            address: Address { host, port },
+            options,
+            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
+            reconnect: Reconnect::default(),
+            requests_maximum: DEFAULT_REQUESTS_MAXIMUM,
+            events_maximum: DEFAULT_EVENTS_MAXIMUM,
+        }
+    }
+
+    /// The version of the protocol to speak.
+    pub const fn version(mut self, version: Version) -> Self {
+        self.options.version = version;
+        self
+    }
+
+    /// The client identifier.
+    pub fn client_id(mut self, client_id: impl Into<String>) -> Self {
+        self.options.client_id = client_id.into();
+        self
+    }
+
+    /// Whether a session that may exist is discarded. Before MQTT 5.0 it also decides whether the
+    /// session outlives the connection.
+    pub const fn clean_start(mut self, clean_start: bool) -> Self {
+        self.options.clean_start = clean_start;
+        self
+    }
+
+    /// How long the session outlives the connection, in seconds; `u32::MAX` is for ever. Not in
+    /// use before MQTT 5.0.
+    pub const fn session_expiry_interval(mut self, seconds: u32) -> Self {
+        self.options.session_expiry_interval = seconds;
+        self
+    }
+
+    /// How many seconds may pass without a packet; 0: any number.
+    pub const fn keep_alive(mut self, seconds: u16) -> Self {
+        self.options.keep_alive = seconds;
+        self
+    }
+
+    /// The user name.
+    pub fn username(mut self, username: impl Into<String>) -> Self {
+        self.options.username = Some(username.into());
+        self
+    }
+
+    /// The password.
+    pub fn password(mut self, password: impl Into<Vec<u8>>) -> Self {
+        self.options.password = Some(password.into());
+        self
+    }
+
+    /// What the server publishes if the connection ends without a farewell.
+    pub fn will(mut self, will: Will) -> Self {
+        self.options.will = Some(will.message);
+        self
+    }
+
+    /// How many QoS 1 and 2 messages the server may send before they are acknowledged; not told
+    /// before MQTT 5.0.
+    pub const fn receive_maximum(mut self, maximum: NonZeroU16) -> Self {
+        self.options.receive_maximum = maximum;
+        self
+    }
+
+    /// How many QoS 1 and 2 messages are on their way to the server at once, at most.
+    pub const fn send_maximum(mut self, maximum: NonZeroU16) -> Self {
+        self.options.send_maximum = maximum;
+        self
+    }
+
+    /// The largest packet that the server may send, in bytes.
+    pub const fn maximum_packet_size(mut self, bytes: NonZeroU32) -> Self {
+        self.options.maximum_packet_size = bytes;
+        self
+    }
+
+    /// The highest topic alias that the server may use; not told before MQTT 5.0.
+    pub const fn topic_alias_maximum(mut self, maximum: u16) -> Self {
+        self.options.topic_alias_maximum = maximum;
+        self
+    }
+
+    /// Adds a property to CONNECT, of those that have no method here; not sent before MQTT 5.0.
+    ///
+    /// # Errors
+    ///
+    /// A text or value that is too long for a property.
+    pub fn property(mut self, property: Property<'_>) -> Result<Self, EncodeError> {
+        self.options.properties.push(property)?;
+        Ok(self)
+    }
+
+    /// How long an attempt to connect may take, from the name service to CONNACK.
+    pub const fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// Whether, and how patiently, a lost connection is replaced.
+    pub const fn reconnect(mut self, reconnect: Reconnect) -> Self {
+        self.reconnect = reconnect;
+        self
+    }
+
+    /// How many requests may wait for their end at once; further ones wait for room.
+    pub const fn requests_maximum(mut self, maximum: NonZeroU16) -> Self {
+        self.requests_maximum = maximum.get() as usize;
+        self
+    }
+
+    /// How many events may wait to be taken; then nothing more is read from the server.
+    pub const fn events_maximum(mut self, maximum: NonZeroU16) -> Self {
+        self.events_maximum = maximum.get() as usize;
+        self
+    }
+
+    /// Connects. This must be called within a tokio runtime, which then drives the connection.
+    ///
+    /// # Errors
+    ///
+    /// Why this first attempt has failed. Only later ones are repeated.
+    pub async fn connect(self) -> Result<(Client, Events), ConnectionError> {
+        let (commands, command_receiver) = mpsc::unbounded_channel();
+        let (event_sender, event_receiver) = mpsc::channel(self.events_maximum);
+        let (first, is_connected) = oneshot::channel();
+        let settings = Settings {
+            address: self.address,
+            options: self.options,
+            connect_timeout: self.connect_timeout,
+            reconnect: self.reconnect,
+        };
+        let client = Client::new(commands, self.requests_maximum);
+        let events = Events::new(event_receiver);
+        tokio::spawn(driver::drive(
+            settings,
+            command_receiver,
+            event_sender,
+            first,
+        ));
+        match is_connected.await {
+            Ok(result) => result.map(|()| (client, events)),
+            // The runtime is going down.
+            Err(_) => Err(ConnectionError::Closed),
+        }
+    }
+}
+
+/// What the server publishes if the connection ends without a farewell.
+#[must_use = "a will is told to the server by `Builder::will`"]
+#[derive(Clone, Debug)]
+pub struct Will {
+    message: Message,
+}
+
+impl Will {
+    /// A will with QoS 0 that is not retained.
+    ///
+    /// # Errors
+    ///
+    /// Why the topic is no Topic Name.
+    pub fn new(topic: impl AsRef<str>, payload: impl Into<Vec<u8>>) -> Result<Self, DecodeError> {
+        TopicName::parse(topic.as_ref()).map(|topic| Self {
+            message: Message::new(topic, payload),
+        })
+    }
+
+    /// The quality of service to publish it with.
+    pub const fn qos(mut self, qos: QoS) -> Self {
+        self.message.qos = qos;
+        self
+    }
+
+    /// Makes it the topic's retained message.
+    pub const fn retain(mut self) -> Self {
+        self.message.retain = true;
+        self
+    }
+
+    /// Replaces all properties; not sent before MQTT 5.0.
+    pub fn properties(mut self, properties: PropertyBuffer) -> Self {
+        self.message.properties = properties;
+        self
+    }
+}
+
+const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+const DEFAULT_REQUESTS_MAXIMUM: usize = 4096;
+const DEFAULT_EVENTS_MAXIMUM: usize = 1024;
