@@ -332,6 +332,27 @@ mod tests {
     }
 
     #[test]
+    fn same_levels_below_many_parents_are_told_apart() {
+        let filters: Vec<String> = (0..4_000)
+            .map(|number| format!("{}/{}/+", number / 40, number % 40))
+            .collect();
+        let filters: Vec<&str> = filters.iter().map(String::as_str).collect();
+        let mut tree = tree(&filters);
+        // A third of them goes; the others must neither move nor stand in for them.
+        for filter in filters.iter().step_by(3) {
+            tree.remove(parsed(filter));
+        }
+        for (number, filter) in (0_u32..).zip(&filters) {
+            let expected = if number.is_multiple_of(3) {
+                vec![]
+            } else {
+                vec![number]
+            };
+            assert_eq!(matches(&tree, &filter.replace('+', "a")), expected);
+        }
+    }
+
+    #[test]
     fn filters_take_little_memory() {
         assert_eq!(Trie::<u32>::BYTES_PER_NODE, 32);
         let per_filter = |filter_of: &dyn Fn(u32) -> String| {
