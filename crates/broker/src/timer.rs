@@ -101,7 +101,7 @@ impl<T> TimerWheel<T> {
         // Rotated so that the current slot is bit 0; the distance is then below 64.
         let distance = level.occupied.rotate_right(slot_of(digit)).trailing_zeros();
         let opened = digit + u64::from(distance);
-        let tick = (opened << (DIGIT_BITS * number)).max(self.current);
+        let tick = opened << (DIGIT_BITS * number);
         Some(Opening {
             level: number,
             slot: slot_of(opened),
