@@ -122,7 +122,7 @@ impl<V> Trie<V> {
         for (id, level) in path.iter_mut().zip(topic.levels()) {
             *id = self.levels.find(level);
         }
-        self.walk(path, topic.as_str().starts_with('$'), visit);
+        self.walk(path, topic.starts_with_dollar(), visit);
     }
 
     /// Visits every filter, whose text is put together from the levels above.
