@@ -93,17 +93,11 @@ impl<'a> Frame<'a> {
     /// Reads the packet. A CONNECT names its version itself; for it `version` has no meaning.
     pub fn decode(self, version: Version) -> Result<Packet<'a>, DecodeError> {
         let mut reader = Reader::new(self.body);
-        let packet = match self.packet_type {
-            PacketType::Connect => {
-                let connect = connect(&mut reader)?;
-                self.check_header(connect.version)?;
-                Packet::Connect(connect)
-            }
-            _ => {
-                self.check_header(version)?;
-                self.decode_body(&mut reader, version)?
-            }
-        };
+        let packet = self.decode_body(&mut reader, version)?;
+        self.check_header(match &packet {
+            Packet::Connect(connect) => connect.version,
+            _ => version,
+        })?;
         reader.finish()?;
         Ok(packet)
     }

@@ -86,7 +86,7 @@ impl<'a> Properties<'a> {
 
     /// The properties in their order.
     pub fn iter(self) -> impl Iterator<Item = Property<'a>> + Clone {
-        self.entries().map_while(|entry| entry.property())
+        self.entries().map_while(Entry::property)
     }
 
     /// Every User Property in its order.
@@ -142,7 +142,7 @@ impl<'a> Properties<'a> {
     fn values(self, id: PropertyId) -> impl Iterator<Item = Property<'a>> + Clone {
         self.entries()
             .filter(move |entry| entry.id == id)
-            .map_while(|entry| entry.property())
+            .map_while(Entry::property)
     }
 
     const fn entries(self) -> Entries<'a> {
@@ -248,7 +248,7 @@ impl PropertyBuffer {
 }
 
 /// The properties of a block with the bytes that they take, values unread.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Entries<'a> {
     rest: &'a [u8],
 }

@@ -103,7 +103,6 @@ impl<'a> Property<'a> {
     }
 
     /// Reads the value of the property with this identifier.
-    #[expect(clippy::too_many_lines, reason = "a table of the properties")]
     pub(crate) fn read_value(id: PropertyId, reader: &mut Reader<'a>) -> Result<Self, DecodeError> {
         Ok(match id {
             PropertyId::PayloadFormatIndicator => Self::PayloadFormatIndicator(flag(reader)?),
@@ -165,10 +164,10 @@ impl<'a> Property<'a> {
             | Self::SubscriptionIdentifierAvailable(value)
             | Self::SharedSubscriptionAvailable(value) => out.push(u8::from(value)),
             Self::ServerKeepAlive(value) | Self::TopicAliasMaximum(value) => {
-                out.extend_from_slice(&value.to_be_bytes())
+                out.extend_from_slice(&value.to_be_bytes());
             }
             Self::ReceiveMaximum(value) | Self::TopicAlias(value) => {
-                out.extend_from_slice(&value.get().to_be_bytes())
+                out.extend_from_slice(&value.get().to_be_bytes());
             }
             Self::MessageExpiryInterval(value)
             | Self::SessionExpiryInterval(value)
@@ -180,7 +179,7 @@ impl<'a> Property<'a> {
             | Self::ServerReference(value)
             | Self::ReasonString(value) => put_string(value, out)?,
             Self::CorrelationData(value) | Self::AuthenticationData(value) => {
-                put_binary(value, out)?
+                put_binary(value, out)?;
             }
             Self::ResponseTopic(value) => put_string(value.as_str(), out)?,
             Self::SubscriptionIdentifier(value) => put_variable_byte_integer(value.get(), out)?,

@@ -130,9 +130,9 @@ impl<'a> TopicFilter<'a> {
     }
 
     /// The two parts of the filter of a shared subscription (section 4.8.2).
-    pub fn share(self) -> Option<(ShareName<'a>, TopicFilter<'a>)> {
+    pub fn share(self) -> Option<(ShareName<'a>, Self)> {
         let (name, filter) = self.0.strip_prefix(SHARE_PREFIX)?.split_once('/')?;
-        Some((ShareName(name), TopicFilter(filter)))
+        Some((ShareName(name), Self(filter)))
     }
 
     /// Whether a message with this name belongs to the subscription. The prefix of a shared
@@ -275,10 +275,9 @@ fn check_plain_filter(text: &str) -> Result<(), DecodeError> {
     let mut levels = text.split('/');
     for _ in 0..MAX_TOPIC_LEVELS {
         match levels.next() {
-            None => return Ok(()),
             // [MQTT-4.7.1-1]
             Some("#") if levels.next().is_some() => return Err(DecodeError::MisplacedWildcard),
-            Some("#") => return Ok(()),
+            None | Some("#") => return Ok(()),
             Some("+") => {}
             // [MQTT-4.7.1-2]
             Some(level) if level.bytes().any(|byte| matches!(byte, b'#' | b'+')) => {
