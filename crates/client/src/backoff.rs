@@ -68,12 +68,13 @@ impl Backoff {
 
     /// From 0 to 1, from the randomness of the standard library's hash maps.
     fn fraction(&self) -> f64 {
-        f64::from(self.random.hash_one(self.failures) as u32) / f64::from(u32::MAX)
+        let [low, high, ..] = self.random.hash_one(self.failures).to_le_bytes();
+        f64::from(u16::from_le_bytes([low, high])) / f64::from(u16::MAX)
     }
 }
 
 const DEFAULT_INITIAL_DELAY: Duration = Duration::from_secs(1);
-const DEFAULT_MAXIMUM_DELAY: Duration = Duration::from_secs(60);
+const DEFAULT_MAXIMUM_DELAY: Duration = Duration::from_mins(1);
 const STABLE_AFTER: Duration = Duration::from_secs(10);
 
 #[cfg(test)]

@@ -275,7 +275,7 @@ impl Driver {
         for command in commands.drain(..) {
             match command {
                 Command::Publish(message, ticket) => {
-                    self.machine.publish(message, ticket, now, out)
+                    self.machine.publish(message, ticket, now, out);
                 }
                 Command::Subscribe(subscribe, ticket) => {
                     self.machine.subscribe(subscribe, ticket, now, out);
