@@ -1,0 +1,619 @@
+//! A broker of several shards in memory: no sockets, a clock that the test turns, and a store that
+//! answers when the test lets it.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ferrymq_broker::{
+    Access, AllowAll, Answer, Ask, ConnectionId, Directory, Fetch, Fetched, FetchedMessage, Limits,
+    Message, Reading, Record, RecordNumber, SessionNumber, Shard, ShardIndex, ShardOptions,
+    StoredTarget,
+};
+use ferrymq_codec::{
+    Acknowledgement, Connect, Delivery, Disconnect, Frame, Framing, Packet, PacketId, Properties,
+    Property, PropertyBuffer, Publish, QoS, ReasonCode, Subscribe, SubscriptionFilters,
+    SubscriptionOptions, TopicFilter, TopicName, Version, Will,
+};
+use ferrymq_protocol::time::Instant;
+
+/// A broker and its clients.
+pub struct World {
+    shards: Vec<Shard>,
+    pub now: Instant,
+    clients: Vec<Peer>,
+    store: Store,
+    /// Whether records become durable in the turn in which they are made.
+    pub durable: bool,
+    /// Whether fetches are answered in the turn in which they are made.
+    pub fetches: bool,
+    waiting_fetches: Vec<Fetch>,
+    pub asks: Vec<Ask>,
+}
+
+/// A test's end of a connection.
+struct Peer {
+    shard: usize,
+    id: ConnectionId,
+    version: Version,
+    /// What the broker has not taken yet.
+    unread: Vec<u8>,
+    received: Vec<u8>,
+    closed: bool,
+}
+
+/// Which connection of the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Client(usize);
+
+/// What a client got, in short.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Got {
+    ConnAck { session_present: bool, reason: ReasonCode },
+    Publish(Box<Received>),
+    PubAck(u16, ReasonCode),
+    PubRec(u16, ReasonCode),
+    PubRel(u16, ReasonCode),
+    PubComp(u16, ReasonCode),
+    SubAck(Vec<ReasonCode>),
+    UnsubAck(Vec<ReasonCode>),
+    PingResp,
+    Disconnect(ReasonCode),
+    Auth(ReasonCode),
+}
+
+/// A PUBLISH that a client got.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Received {
+    pub topic: String,
+    pub payload: String,
+    pub qos: QoS,
+    pub packet_id: Option<u16>,
+    pub dup: bool,
+    pub retain: bool,
+    pub identifiers: Vec<u32>,
+    pub expiry: Option<u32>,
+}
+
+#[derive(Default)]
+struct Store {
+    messages: HashMap<RecordNumber, (Arc<Message>, Vec<StoredTarget>)>,
+}
+
+/// An access that leaves every question for later.
+pub struct AskLater;
+
+impl Access for AskLater {
+    fn decide(
+        &mut self,
+        _asker: &ferrymq_broker::Asker<'_>,
+        _question: &ferrymq_broker::Question<'_>,
+    ) -> Option<ferrymq_broker::Verdict> {
+        None
+    }
+}
+
+impl World {
+    pub fn new(shards: u16) -> Self {
+        Self::with(shards, Limits { sys_interval: Duration::ZERO, ..Limits::default() }, || {
+            Box::new(AllowAll)
+        })
+    }
+
+    pub fn with(shards: u16, limits: Limits, access: fn() -> Box<dyn Access>) -> Self {
+        let directory = Arc::new(Directory::new(shards, 7));
+        let limits = Arc::new(limits);
+        let now = Instant::from_nanos(1_000_000_000);
+        let shards = (0..shards)
+            .map(|index| {
+                Shard::new(ShardOptions {
+                    index: ShardIndex(index),
+                    limits: Arc::clone(&limits),
+                    directory: Arc::clone(&directory),
+                    access: access(),
+                    now,
+                    seed: u64::from(index),
+                })
+            })
+            .collect();
+        Self {
+            shards,
+            now,
+            clients: Vec::new(),
+            store: Store::default(),
+            durable: true,
+            fetches: true,
+            waiting_fetches: Vec::new(),
+            asks: Vec::new(),
+        }
+    }
+
+    /// A new connection that has sent nothing yet.
+    pub fn open(&mut self, shard: usize, version: Version) -> Client {
+        let peer = "127.0.0.1:50000".parse().expect("an address");
+        let id = self.shards[shard].open(peer, self.now);
+        self.clients.push(Peer {
+            shard,
+            id,
+            version,
+            unread: Vec::new(),
+            received: Vec::new(),
+            closed: false,
+        });
+        Client(self.clients.len() - 1)
+    }
+
+    /// A connected client; CONNACK is taken off.
+    pub fn connect(&mut self, client_id: &str, with: impl FnOnce(&mut Connecting)) -> Client {
+        let (client, got) = self.connect_raw(client_id, with);
+        assert!(
+            matches!(got[0], Got::ConnAck { reason: ReasonCode::Success, .. }),
+            "{client_id} is not welcome: {got:?}"
+        );
+        assert_eq!(got.len(), 1, "CONNACK is followed by {got:?}");
+        client
+    }
+
+    /// A client that has sent CONNECT, and what it got.
+    pub fn connect_raw(
+        &mut self,
+        client_id: &str,
+        with: impl FnOnce(&mut Connecting),
+    ) -> (Client, Vec<Got>) {
+        let mut connecting = Connecting::default();
+        with(&mut connecting);
+        let client = self.open(0, connecting.version);
+        self.send_connect(client, client_id, &connecting);
+        (client, self.take(client))
+    }
+
+    pub fn send_connect(&mut self, client: Client, client_id: &str, with: &Connecting) {
+        let mut will_properties = PropertyBuffer::new();
+        if with.will_delay > 0 {
+            will_properties.push(Property::WillDelayInterval(with.will_delay)).expect("fits");
+        }
+        let will = with.will.map(|(topic, payload)| Will {
+            qos: QoS::AtLeastOnce,
+            retain: false,
+            topic: TopicName::parse(topic).expect("a topic"),
+            payload: payload.as_bytes(),
+            properties: will_properties.as_properties(),
+        });
+        let packet = Packet::Connect(Connect {
+            version: with.version,
+            clean_start: with.clean_start,
+            keep_alive: with.keep_alive,
+            client_id,
+            will,
+            username: None,
+            password: None,
+            properties: with.properties.as_properties(),
+        });
+        self.send(client, &packet);
+    }
+
+    pub fn send(&mut self, client: Client, packet: &Packet<'_>) {
+        let mut bytes = Vec::new();
+        packet.encode(self.clients[client.0].version, &mut bytes).expect("a packet that fits");
+        self.send_bytes(client, &bytes);
+    }
+
+    pub fn send_bytes(&mut self, client: Client, bytes: &[u8]) {
+        self.clients[client.0].unread.extend_from_slice(bytes);
+        self.read(client);
+        self.settle();
+    }
+
+    /// The connection breaks without a word.
+    pub fn cut(&mut self, client: Client) {
+        let peer = &mut self.clients[client.0];
+        peer.closed = true;
+        let id = peer.id;
+        self.shards[peer.shard].peer_closed(id, None, self.now);
+        self.settle();
+    }
+
+    pub fn pass(&mut self, time: Duration) {
+        self.now = self.now.saturating_add(time);
+        self.settle();
+    }
+
+    pub fn answer(&mut self, ask: &Ask, verdict: ferrymq_broker::Verdict) {
+        let answer = Answer { connection: ask.connection, request: ask.request, verdict };
+        self.shards[ask.shard.as_usize()].answered(answer);
+        self.settle();
+    }
+
+    /// Answers the fetches that wait, or lets them fail.
+    pub fn answer_fetches(&mut self, well: bool) {
+        for fetch in std::mem::take(&mut self.waiting_fetches) {
+            let messages = well.then(|| self.store.fetch(&fetch));
+            let fetched = Fetched { session: fetch.session, request: fetch.request, messages };
+            self.shards[fetch.session.shard.as_usize()].fetched(fetched, self.now);
+        }
+        self.settle();
+    }
+
+    pub fn waiting_fetches(&self) -> usize {
+        self.waiting_fetches.len()
+    }
+
+    /// Messages that the store keeps.
+    pub fn stored(&self) -> usize {
+        self.store.messages.len()
+    }
+
+    pub fn is_closed(&self, client: Client) -> bool {
+        self.clients[client.0].closed
+    }
+
+    pub fn shut_down(&mut self) {
+        for shard in &mut self.shards {
+            shard.shut_down(self.now);
+        }
+        self.settle();
+    }
+
+    /// What the client got since the last time.
+    pub fn take(&mut self, client: Client) -> Vec<Got> {
+        let peer = &mut self.clients[client.0];
+        let bytes = std::mem::take(&mut peer.received);
+        let mut rest = bytes.as_slice();
+        let mut got = Vec::new();
+        while !rest.is_empty() {
+            let Framing::Complete(frame) = Frame::parse(rest, usize::MAX).expect("good output")
+            else {
+                panic!("the broker has written half a packet");
+            };
+            let length = frame.length();
+            got.push(short(&frame.decode(peer.version).expect("good output")));
+            rest = &rest[length..];
+        }
+        got
+    }
+
+    /// The payloads of the messages that the client got and goes on to get while it acknowledges
+    /// them as it should.
+    pub fn payloads(&mut self, client: Client) -> Vec<String> {
+        let got = self.take(client);
+        self.acknowledge(client, got)
+    }
+
+    /// The same, beginning with what was taken already.
+    pub fn acknowledge(&mut self, client: Client, mut got: Vec<Got>) -> Vec<String> {
+        let mut payloads = Vec::new();
+        while !got.is_empty() {
+            for got in got {
+                match got {
+                    Got::Publish(received) => {
+                        payloads.push(received.payload.clone());
+                        match (received.qos, received.packet_id) {
+                            (QoS::AtLeastOnce, Some(id)) => self.ack(client, Packet::PubAck, id),
+                            (QoS::ExactlyOnce, Some(id)) => self.ack(client, Packet::PubRec, id),
+                            _ => {}
+                        }
+                    }
+                    Got::PubRel(id, _) => self.ack(client, Packet::PubComp, id),
+                    _ => {}
+                }
+            }
+            got = self.take(client);
+        }
+        payloads
+    }
+
+    pub fn ack(
+        &mut self,
+        client: Client,
+        make: fn(Acknowledgement<'static>) -> Packet<'static>,
+        packet_id: u16,
+    ) {
+        let packet_id = PacketId::new(packet_id).expect("not zero");
+        let reason = ReasonCode::Success;
+        let properties = Properties::EMPTY;
+        self.send(client, &make(Acknowledgement { packet_id, reason, properties }));
+    }
+
+    pub fn subscribe(&mut self, client: Client, filter: &str, qos: QoS) -> Vec<Got> {
+        self.subscribe_with(client, filter, |options| options.maximum_qos = qos, None)
+    }
+
+    pub fn subscribe_with(
+        &mut self,
+        client: Client,
+        filter: &str,
+        with: impl FnOnce(&mut SubscriptionOptions),
+        identifier: Option<u32>,
+    ) -> Vec<Got> {
+        let mut options = SubscriptionOptions::default();
+        with(&mut options);
+        let mut properties = PropertyBuffer::new();
+        if let Some(identifier) = identifier.and_then(NonZeroU32::new) {
+            properties.push(Property::SubscriptionIdentifier(identifier)).expect("fits");
+        }
+        let mut filters = Vec::new();
+        let filter = TopicFilter::parse(filter).expect("a filter");
+        SubscriptionFilters::encode_into([(filter, options)].into_iter(), &mut filters)
+            .expect("fits");
+        let packet = Packet::Subscribe(Subscribe {
+            packet_id: PacketId::FIRST,
+            properties: properties.as_properties(),
+            filters: SubscriptionFilters::trusted(&filters),
+        });
+        self.send(client, &packet);
+        self.take(client)
+    }
+
+    pub fn publish(&mut self, client: Client, topic: &str, payload: &str, delivery: Delivery) {
+        self.publish_with(client, topic, payload, delivery, false, &[]);
+    }
+
+    pub fn publish_with(
+        &mut self,
+        client: Client,
+        topic: &str,
+        payload: &str,
+        delivery: Delivery,
+        retain: bool,
+        with: &[Property<'_>],
+    ) {
+        let mut properties = PropertyBuffer::new();
+        for property in with {
+            properties.push(*property).expect("fits");
+        }
+        let packet = Packet::Publish(Publish {
+            dup: false,
+            delivery,
+            retain,
+            topic: Some(TopicName::parse(topic).expect("a topic")),
+            properties: properties.as_properties(),
+            payload: payload.as_bytes(),
+        });
+        self.send(client, &packet);
+    }
+
+    pub fn disconnect(&mut self, client: Client, reason: ReasonCode) {
+        let properties = Properties::EMPTY;
+        self.send(client, &Packet::Disconnect(Disconnect { reason, properties }));
+    }
+
+    /// Lets every shard take turns until nothing happens any more.
+    fn settle(&mut self) {
+        for _ in 0..64 {
+            if !self.turn() {
+                return;
+            }
+        }
+        panic!("the broker does not come to rest");
+    }
+
+    fn turn(&mut self) -> bool {
+        let mut busy = false;
+        for index in 0..self.shards.len() {
+            let now = self.now;
+            self.shards[index].advance(now);
+            if let Some(batch) = self.shards[index].take_records() {
+                busy = true;
+                let last = batch.first + batch.records.len() as u64 - 1;
+                let writer = batch.writer;
+                for (counter, record) in (batch.first..).zip(batch.records) {
+                    self.store.apply(RecordNumber::new(writer, counter), record);
+                }
+                if self.durable {
+                    self.shards[index].durable(last, now);
+                }
+            }
+            self.waiting_fetches.extend(self.shards[index].take_fetches());
+            self.asks.extend(self.shards[index].take_asks());
+            for other in 0..self.shards.len() {
+                let to = ShardIndex(u16::try_from(other).expect("few shards"));
+                for mail in self.shards[index].take_mail_for(to) {
+                    busy = true;
+                    self.shards[other].take_mail(mail, now);
+                }
+            }
+            busy |= self.flush(index);
+        }
+        if self.fetches && !self.waiting_fetches.is_empty() {
+            for fetch in std::mem::take(&mut self.waiting_fetches) {
+                let messages = Some(self.store.fetch(&fetch));
+                let fetched = Fetched { session: fetch.session, request: fetch.request, messages };
+                self.shards[fetch.session.shard.as_usize()].fetched(fetched, self.now);
+            }
+            busy = true;
+        }
+        busy
+    }
+
+    fn flush(&mut self, index: usize) -> bool {
+        let mut ids = Vec::new();
+        self.shards[index].take_dirty(&mut ids);
+        let mut busy = !ids.is_empty();
+        for id in ids {
+            self.write(index, id);
+        }
+        let mut closing = Vec::new();
+        self.shards[index].take_closing(&mut closing);
+        for id in closing {
+            self.write(index, id);
+            self.shards[index].remove(id);
+            if let Some(client) = self.client(index, id) {
+                self.clients[client.0].closed = true;
+            }
+            busy = true;
+        }
+        let mut readable = Vec::new();
+        self.shards[index].take_readable(&mut readable);
+        busy |= !readable.is_empty();
+        for id in readable {
+            if let Some(client) = self.client(index, id) {
+                self.read(client);
+            }
+        }
+        busy
+    }
+
+    fn write(&mut self, index: usize, id: ConnectionId) {
+        let Some(output) = self.shards[index].output(id) else {
+            return;
+        };
+        let (pieces, count) = output.pieces::<64>();
+        let bytes = pieces[..count].concat();
+        let length = bytes.len();
+        if let Some(client) = self.client(index, id) {
+            self.clients[client.0].received.extend(bytes);
+        }
+        self.shards[index].written(id, length, self.now);
+    }
+
+    fn client(&self, shard: usize, id: ConnectionId) -> Option<Client> {
+        self.clients.iter().position(|peer| peer.shard == shard && peer.id == id).map(Client)
+    }
+
+    fn read(&mut self, client: Client) {
+        loop {
+            let peer = &mut self.clients[client.0];
+            let (taken, reading) =
+                self.shards[peer.shard].receive(peer.id, &peer.unread, self.now);
+            peer.unread.drain(..taken);
+            match reading {
+                Reading::Later => {}
+                Reading::Move(home) => {
+                    let opened = self.shards[peer.shard].opened_at(peer.id).expect("it is there");
+                    self.shards[peer.shard].remove(peer.id);
+                    peer.shard = home.as_usize();
+                    let address = "127.0.0.1:50000".parse().expect("an address");
+                    peer.id = self.shards[peer.shard].arrive(address, opened);
+                }
+                Reading::More { .. } | Reading::Paused | Reading::Ended => return,
+            }
+        }
+    }
+}
+
+/// How a client connects.
+pub struct Connecting {
+    pub version: Version,
+    pub clean_start: bool,
+    pub keep_alive: u16,
+    pub will: Option<(&'static str, &'static str)>,
+    pub will_delay: u32,
+    pub properties: PropertyBuffer,
+}
+
+impl Connecting {
+    pub fn expiry(&mut self, seconds: u32) -> &mut Self {
+        self.clean_start = false;
+        self.property(Property::SessionExpiryInterval(seconds))
+    }
+
+    pub fn property(&mut self, property: Property<'_>) -> &mut Self {
+        self.properties.push(property).expect("fits");
+        self
+    }
+}
+
+impl Default for Connecting {
+    fn default() -> Self {
+        Self {
+            version: Version::V5,
+            clean_start: true,
+            keep_alive: 0,
+            will: None,
+            will_delay: 0,
+            properties: PropertyBuffer::new(),
+        }
+    }
+}
+
+impl Store {
+    fn apply(&mut self, number: RecordNumber, record: Record) {
+        match record {
+            Record::Message { message, targets } => {
+                self.messages.insert(number, (message, targets));
+            }
+            Record::Settled { session, message } | Record::Released { session, message, .. } => {
+                self.settle(session, message);
+            }
+            Record::Reassigned { message, from, to } => {
+                if let Some((_, targets)) = self.messages.get_mut(&message) {
+                    targets.retain(|target| target.session != from);
+                    targets.push(to);
+                }
+            }
+            Record::Gone { session, messages } => {
+                for message in messages {
+                    self.settle(session, message);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn settle(&mut self, session: SessionNumber, number: RecordNumber) {
+        let Some((_, targets)) = self.messages.get_mut(&number) else {
+            panic!("{number:?} is settled but not stored");
+        };
+        let before = targets.len();
+        targets.retain(|target| target.session != session);
+        assert_eq!(targets.len() + 1, before, "{session:?} was not owed {number:?}");
+        if targets.is_empty() {
+            self.messages.remove(&number);
+        }
+    }
+
+    fn fetch(&self, fetch: &Fetch) -> Vec<FetchedMessage> {
+        fetch
+            .messages
+            .iter()
+            .filter_map(|number| {
+                let (message, targets) = self.messages.get(number)?;
+                let target =
+                    targets.iter().find(|target| target.session == fetch.session.number)?;
+                Some(FetchedMessage {
+                    number: *number,
+                    message: Arc::clone(message),
+                    retain: target.retain,
+                    identifiers: Arc::clone(&target.identifiers),
+                })
+            })
+            .collect()
+    }
+}
+
+fn short(packet: &Packet<'_>) -> Got {
+    match packet {
+        Packet::ConnAck(connack) => {
+            Got::ConnAck { session_present: connack.session_present, reason: connack.reason }
+        }
+        Packet::Publish(publish) => Got::Publish(Box::new(Received {
+            topic: publish.topic.map_or_else(String::new, |topic| topic.as_str().to_owned()),
+            payload: String::from_utf8_lossy(publish.payload).into_owned(),
+            qos: publish.delivery.qos(),
+            packet_id: publish.delivery.packet_id().map(PacketId::get),
+            dup: publish.dup,
+            retain: publish.retain,
+            identifiers: publish.properties.subscription_identifiers().map(NonZeroU32::get).collect(),
+            expiry: publish.properties.message_expiry_interval(),
+        })),
+        Packet::PubAck(ack) => Got::PubAck(ack.packet_id.get(), ack.reason),
+        Packet::PubRec(ack) => Got::PubRec(ack.packet_id.get(), ack.reason),
+        Packet::PubRel(ack) => Got::PubRel(ack.packet_id.get(), ack.reason),
+        Packet::PubComp(ack) => Got::PubComp(ack.packet_id.get(), ack.reason),
+        Packet::SubAck(ack) => Got::SubAck(ack.reasons.iter().collect()),
+        Packet::UnsubAck(ack) => Got::UnsubAck(ack.reasons.iter().collect()),
+        Packet::PingResp => Got::PingResp,
+        Packet::Disconnect(disconnect) => Got::Disconnect(disconnect.reason),
+        Packet::Auth(auth) => Got::Auth(auth.reason),
+        other => panic!("a server does not send {other:?}"),
+    }
+}
+
+pub fn qos1(packet_id: u16) -> Delivery {
+    Delivery::AtLeastOnce(PacketId::new(packet_id).expect("not zero"))
+}
+
+pub fn qos2(packet_id: u16) -> Delivery {
+    Delivery::ExactlyOnce(PacketId::new(packet_id).expect("not zero"))
+}
