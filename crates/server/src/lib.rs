@@ -1,1 +1,29 @@
-//! The FerryMQ broker on sockets, threads and a clock.
+//! Where the broker meets the world: sockets, threads, a clock, signals.
+//!
+//! Each shard of `ferrymq-broker` is driven by one [`Turn`], which knows sockets, pollers and time
+//! only through a [`Network`]; here that is `mio`, in a simulation something else. [`Server`] binds
+//! the listeners, starts one thread for each shard and one for the control plane, and ends them.
+
+mod config;
+mod connection;
+mod control;
+mod listen;
+mod mailbox;
+mod memory_store;
+mod mio_network;
+mod network;
+mod serve;
+mod store;
+mod throttle;
+mod turn;
+
+pub use config::{Listen, ServeOptions, SocketLimits};
+pub use control::{Authority, Control, Unavailable};
+pub use listen::ListenError;
+pub use mailbox::{Arrival, Letter, Mailbox, Wake};
+pub use memory_store::MemoryStore;
+pub use mio_network::MioNetwork;
+pub use network::{Closed, Event, Network, Source};
+pub use serve::{ServeError, Server, Stop, serve};
+pub use store::Store;
+pub use turn::{Admission, Turn, TurnParts};

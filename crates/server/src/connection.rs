@@ -1,0 +1,131 @@
+//! The socket side of a connection. Tens of thousands of them are idle, so it holds what an idle
+//! one needs, and a box for the rest.
+
+use ferrymq_broker::ConnectionId;
+
+/// The connections of a shard, in the places that the shard has given them.
+pub(crate) struct Connections<S> {
+    places: Vec<Option<Connection<S>>>,
+    count: usize,
+}
+
+/// A connection.
+pub(crate) struct Connection<S> {
+    pub(crate) socket: S,
+    generation: u32,
+    pub(crate) phase: Phase,
+    pub(crate) input: Input,
+    /// Whether output waits for room in the socket.
+    pub(crate) blocked: bool,
+    /// Whether the peer has closed its direction, so that no further event will tell.
+    pub(crate) read_closed: bool,
+    pub(crate) parked: Option<Box<Parked>>,
+}
+
+/// How a connection ends.
+///
+/// ```text
+/// Open ─▶ Flushing ─▶ Lingering ─▶ (closed)      we end it
+/// Open ─▶ Gone ─▶ (closed)                        the peer has ended it
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Open,
+    /// The peer has closed or reset it.
+    Gone,
+    /// Our last words wait for room in the socket.
+    Flushing,
+    /// Our direction is closed. What the peer still sends is read and dropped until it closes too:
+    /// closing at once would reset the connection, and a reset destroys our last words.
+    Lingering,
+}
+
+/// Whether a connection is to be read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Input {
+    /// When an event says so.
+    Idle,
+    /// In this turn or the next: it is in the list of those.
+    Ready,
+    /// Not until the shard says so.
+    Paused,
+}
+
+/// What an idle connection does not have.
+#[derive(Debug, Default)]
+pub(crate) struct Parked {
+    /// What was read and not taken: an incomplete packet, or packets that wait.
+    pub(crate) bytes: Vec<u8>,
+    /// How much was dropped while lingering.
+    pub(crate) dropped: usize,
+}
+
+impl<S> Connections<S> {
+    pub(crate) const fn new() -> Self {
+        Self {
+            places: Vec::new(),
+            count: 0,
+        }
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub(crate) fn insert(&mut self, id: ConnectionId, socket: S) -> &mut Connection<S> {
+        let slot = id.slot as usize;
+        if self.places.len() <= slot {
+            self.places.resize_with(slot + 1, || None);
+        }
+        let place = &mut self.places[slot];
+        assert!(
+            place.is_none(),
+            "a place is given again only after it was left"
+        );
+        self.count += 1;
+        place.insert(Connection {
+            socket,
+            generation: id.generation,
+            phase: Phase::Open,
+            input: Input::Idle,
+            blocked: false,
+            read_closed: false,
+            parked: None,
+        })
+    }
+
+    pub(crate) fn get_mut(&mut self, id: ConnectionId) -> Option<&mut Connection<S>> {
+        self.places
+            .get_mut(id.slot as usize)?
+            .as_mut()
+            .filter(|connection| connection.generation == id.generation)
+    }
+
+    /// Who has this place now.
+    pub(crate) fn id_at(&self, slot: u32) -> Option<ConnectionId> {
+        let connection = self.places.get(slot as usize)?.as_ref()?;
+        Some(ConnectionId {
+            slot,
+            generation: connection.generation,
+        })
+    }
+
+    pub(crate) fn remove(&mut self, id: ConnectionId) -> Option<Connection<S>> {
+        let place = self.places.get_mut(id.slot as usize)?;
+        let connection = place.take_if(|connection| connection.generation == id.generation)?;
+        self.count -= 1;
+        Some(connection)
+    }
+}
+
+impl<S> Connection<S> {
+    /// Keeps what was read and not taken.
+    pub(crate) fn park(&mut self, bytes: Vec<u8>) {
+        self.parked = (!bytes.is_empty()).then(|| {
+            Box::new(Parked {
+                bytes,
+                ..Parked::default()
+            })
+        });
+    }
+}

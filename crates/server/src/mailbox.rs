@@ -1,0 +1,259 @@
+//! Letters between shards, and how a shard that sleeps is woken.
+//!
+//! Invariants: letters of one sender arrive in the order in which they were posted. Posting never
+//! waits; the bytes of messages are counted, and a sender that finds too many of them is noted down
+//! and woken once they have been taken. A wake-up cannot be lost: a shard says that it sleeps and
+//! only then looks whether the box is empty, a sender posts and only then looks whether the shard
+//! sleeps, and both look under the same lock.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use ferrymq_broker::{Answer, Fetched, Mail, ShardIndex};
+use ferrymq_protocol::time::Instant;
+
+/// Where a shard gets its letters.
+pub struct Mailbox<S> {
+    inbox: Mutex<Inbox<S>>,
+    /// Bytes of messages in the box.
+    bytes: AtomicUsize,
+    sleeping: AtomicBool,
+    waker: Box<dyn Wake>,
+}
+
+/// Something for a shard.
+pub enum Letter<S> {
+    /// From the core of another shard.
+    Mail(Vec<Mail>),
+    /// A connection whose client is at home here.
+    Arrival(Box<Arrival<S>>),
+    /// The answer to a question of access.
+    Answer(Answer),
+    /// Stored messages that were not at hand at once.
+    Fetched(Fetched),
+    /// The broker ends.
+    ShutDown,
+}
+
+/// A connection on its way to the home of its client.
+pub struct Arrival<S> {
+    /// The socket, registered nowhere.
+    pub socket: S,
+    /// Where it is connected to.
+    pub peer: SocketAddr,
+    /// When it was accepted.
+    pub opened: Instant,
+    /// What was read from it and not taken yet: the CONNECT and all that followed it.
+    pub bytes: Vec<u8>,
+}
+
+/// Ends the sleep of a shard's poller.
+pub trait Wake: Send + Sync {
+    /// Makes the poller return, now or when it is called next.
+    fn wake(&self);
+}
+
+struct Inbox<S> {
+    letters: Vec<Letter<S>>,
+    /// Senders that wait until there is room.
+    held_up: Vec<ShardIndex>,
+}
+
+impl<S> Mailbox<S> {
+    /// An empty box.
+    pub fn new(waker: Box<dyn Wake>) -> Self {
+        Self {
+            inbox: Mutex::new(Inbox {
+                letters: Vec::new(),
+                held_up: Vec::new(),
+            }),
+            bytes: AtomicUsize::new(0),
+            sleeping: AtomicBool::new(false),
+            waker,
+        }
+    }
+
+    /// Puts a letter in, and says how many bytes of messages it holds. The receiver may sleep on
+    /// until [`Self::wake`] is called.
+    pub fn post(&self, letter: Letter<S>) -> usize {
+        let weight = letter.weight();
+        let mut inbox = self.lock();
+        inbox.letters.push(letter);
+        self.bytes.fetch_add(weight, Ordering::Relaxed);
+        weight
+    }
+
+    /// Wakes the receiver if it sleeps.
+    pub fn wake(&self) {
+        if self.sleeping.load(Ordering::Relaxed) && self.sleeping.swap(false, Ordering::Relaxed) {
+            self.waker.wake();
+        }
+    }
+
+    /// Moves all letters into `letters`, which must be empty, and the senders that are to be woken
+    /// into `held_up`.
+    pub fn take(&self, letters: &mut Vec<Letter<S>>, held_up: &mut Vec<ShardIndex>) {
+        debug_assert!(
+            letters.is_empty(),
+            "letters are taken once the former ones are read"
+        );
+        let mut inbox = self.lock();
+        std::mem::swap(&mut inbox.letters, letters);
+        held_up.append(&mut inbox.held_up);
+        self.bytes.store(0, Ordering::Relaxed);
+    }
+
+    /// Whether no letter waits.
+    pub fn is_empty(&self) -> bool {
+        self.lock().letters.is_empty()
+    }
+
+    /// Bytes of messages that wait. If they reach `limit`, `sender` is woken once they are taken.
+    pub fn bytes_waiting(&self, sender: ShardIndex, limit: usize) -> usize {
+        if self.bytes.load(Ordering::Relaxed) < limit {
+            return self.bytes.load(Ordering::Relaxed);
+        }
+        let mut inbox = self.lock();
+        // Read again: what was taken meanwhile has woken only those who were noted down.
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        if bytes >= limit && !inbox.held_up.contains(&sender) {
+            inbox.held_up.push(sender);
+        }
+        bytes
+    }
+
+    /// Says that the receiver goes to sleep; false if it must not, because letters wait.
+    pub fn fall_asleep(&self) -> bool {
+        self.sleeping.store(true, Ordering::Relaxed);
+        // The lock orders the line above before whatever a sender does that posts after us.
+        let empty = self.is_empty();
+        if !empty {
+            self.sleeping.store(false, Ordering::Relaxed);
+        }
+        empty
+    }
+
+    /// Says that the receiver is awake.
+    pub fn awake(&self) {
+        if self.sleeping.load(Ordering::Relaxed) {
+            self.sleeping.store(false, Ordering::Relaxed);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inbox<S>> {
+        self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<S> Letter<S> {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Mail(mail) => mail.iter().map(Mail::weight).sum(),
+            Self::Arrival(_) | Self::Answer(_) | Self::Fetched(_) | Self::ShutDown => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+
+    /// Lets a thread sleep until it is woken, as a poller does.
+    struct Bell(mpsc::Sender<()>);
+
+    impl Wake for Bell {
+        fn wake(&self) {
+            self.0.send(()).unwrap();
+        }
+    }
+
+    fn mailbox() -> (Mailbox<u32>, mpsc::Receiver<()>) {
+        let (sender, receiver) = mpsc::channel();
+        (Mailbox::new(Box::new(Bell(sender))), receiver)
+    }
+
+    fn arrival(number: u32) -> Letter<u32> {
+        Letter::Arrival(Box::new(Arrival {
+            socket: number,
+            peer: SocketAddr::from(([127, 0, 0, 1], 1)),
+            opened: Instant::ZERO,
+            bytes: Vec::new(),
+        }))
+    }
+
+    #[test]
+    fn receiver_that_is_awake_is_not_woken() {
+        let (mailbox, bell) = mailbox();
+        mailbox.post(arrival(1));
+        mailbox.wake();
+        assert!(bell.try_recv().is_err());
+        assert!(!mailbox.fall_asleep(), "a letter waits");
+    }
+
+    #[test]
+    fn receiver_that_sleeps_is_woken_once() {
+        let (mailbox, bell) = mailbox();
+        assert!(mailbox.fall_asleep());
+        mailbox.post(arrival(1));
+        mailbox.wake();
+        mailbox.post(arrival(2));
+        mailbox.wake();
+        assert!(bell.try_recv().is_ok());
+        assert!(bell.try_recv().is_err());
+    }
+
+    #[test]
+    fn sender_at_the_limit_is_named_when_letters_are_taken() {
+        let (mailbox, _bell) = mailbox();
+        let sender = ShardIndex(3);
+        assert_eq!(mailbox.bytes_waiting(sender, 1), 0);
+        // With the limit 0 every number of bytes is too many.
+        mailbox.bytes_waiting(sender, 0);
+        mailbox.bytes_waiting(sender, 0);
+        let (mut letters, mut held_up) = (Vec::new(), Vec::new());
+        mailbox.take(&mut letters, &mut held_up);
+        assert_eq!(held_up, [sender]);
+        held_up.clear();
+        mailbox.take(&mut letters, &mut held_up);
+        assert!(held_up.is_empty());
+    }
+
+    #[test]
+    fn letters_between_threads_arrive_in_order_and_none_is_slept_over() {
+        const LETTERS: u32 = 20_000;
+        let (mailbox, bell) = mailbox();
+        let mailbox = Arc::new(mailbox);
+        let sender = {
+            let mailbox = Arc::clone(&mailbox);
+            thread::spawn(move || {
+                for number in 0..LETTERS {
+                    mailbox.post(arrival(number));
+                    mailbox.wake();
+                }
+            })
+        };
+        let mut letters = Vec::new();
+        let mut expected = 0;
+        while expected < LETTERS {
+            if mailbox.fall_asleep() {
+                bell.recv_timeout(std::time::Duration::from_secs(10))
+                    .expect("a wake-up was lost");
+            }
+            mailbox.awake();
+            mailbox.take(&mut letters, &mut Vec::new());
+            for letter in letters.drain(..) {
+                let Letter::Arrival(arrival) = letter else {
+                    panic!("nothing else was posted")
+                };
+                assert_eq!(arrival.socket, expected);
+                expected += 1;
+            }
+        }
+        sender.join().unwrap();
+    }
+}
