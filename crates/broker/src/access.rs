@@ -103,28 +103,12 @@ pub struct Ask {
 
 /// A [`Question`] that outlives its packet.
 #[derive(Clone, Debug)]
-#[expect(
-    missing_docs,
-    reason = "the variants and fields are those of `Question`"
-)]
+#[expect(missing_docs, reason = "the variants and fields are those of `Question`")]
 pub enum AskedQuestion {
-    Connect {
-        password: Option<Box<[u8]>>,
-        will_topic: Option<Box<str>>,
-    },
-    Authenticate {
-        method: Box<str>,
-        data: Option<Box<[u8]>>,
-    },
-    Publish {
-        topic: Box<str>,
-        qos: QoS,
-        retain: bool,
-    },
-    Subscribe {
-        filter: Box<str>,
-        qos: QoS,
-    },
+    Connect { password: Option<Box<[u8]>>, will_topic: Option<Box<str>> },
+    Authenticate { method: Box<str>, data: Option<Box<[u8]>> },
+    Publish { topic: Box<str>, qos: QoS, retain: bool },
+    Subscribe { filter: Box<str>, qos: QoS },
 }
 
 impl Ask {
@@ -150,26 +134,19 @@ impl Ask {
 impl From<&Question<'_>> for AskedQuestion {
     fn from(question: &Question<'_>) -> Self {
         match *question {
-            Question::Connect {
-                password,
-                will_topic,
-            } => Self::Connect {
+            Question::Connect { password, will_topic } => Self::Connect {
                 password: password.map(Box::from),
                 will_topic: will_topic.map(Box::from),
             },
-            Question::Authenticate { method, data } => Self::Authenticate {
-                method: Box::from(method),
-                data: data.map(Box::from),
-            },
-            Question::Publish { topic, qos, retain } => Self::Publish {
-                topic: Box::from(topic),
-                qos,
-                retain,
-            },
-            Question::Subscribe { filter, qos } => Self::Subscribe {
-                filter: Box::from(filter),
-                qos,
-            },
+            Question::Authenticate { method, data } => {
+                Self::Authenticate { method: Box::from(method), data: data.map(Box::from) }
+            }
+            Question::Publish { topic, qos, retain } => {
+                Self::Publish { topic: Box::from(topic), qos, retain }
+            }
+            Question::Subscribe { filter, qos } => {
+                Self::Subscribe { filter: Box::from(filter), qos }
+            }
         }
     }
 }

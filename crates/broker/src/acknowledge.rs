@@ -7,9 +7,10 @@ use ferrymq_protocol::server::Reply;
 use ferrymq_protocol::time::Instant;
 
 use crate::connection::Connection;
+use crate::effects::Effects;
 use crate::identity::ConnectionId;
 use crate::record::Record;
-use crate::session::Session;
+use crate::session::{InFlight, Session};
 use crate::shard::Shard;
 
 impl Shard {
@@ -24,7 +25,7 @@ impl Shard {
             return Ok(());
         };
         if let Some(sent) = session.outbound.puback(ack.packet_id)? {
-            self.settled(id, ack, sent, now);
+            self.settled(id, ack, &sent, now);
         }
         Ok(())
     }
@@ -37,31 +38,23 @@ impl Shard {
         now: Instant,
     ) -> Result<(), ProtocolError> {
         let refused = ack.reason.is_error();
-        let Some(slot) = self
-            .connections
-            .get(id)
-            .and_then(|connection| connection.session)
-        else {
+        let Some(slot) = self.connections.get(id).and_then(|connection| connection.session) else {
             return Ok(());
         };
-        let (Some(session), Some(connection)) = (
-            self.sessions.get_mut(slot as usize),
-            self.connections.get_mut(id),
-        ) else {
+        let (Some(session), Some(connection)) =
+            (self.sessions.get_mut(slot as usize), self.connections.get_mut(id))
+        else {
             return Ok(());
         };
         let packet_id = ack.packet_id;
         let (reason, after) = match session.outbound.pubrec(packet_id, refused)? {
             outbound::Received::Message(sent) if refused => {
-                self.settled(id, ack, sent, now);
+                self.settled(id, ack, &sent, now);
                 return Ok(());
             }
             outbound::Received::Message(sent) => {
-                let released = session.released(packet_id, sent, &mut self.effects);
-                (
-                    ReasonCode::Success,
-                    released.map(|number| self.effects.id(number)),
-                )
+                let released = session.released(packet_id, &sent, &mut self.effects);
+                (ReasonCode::Success, released.map(Effects::id))
             }
             outbound::Received::Again => (ReasonCode::Success, None),
             outbound::Received::Unknown if refused => return Ok(()),
@@ -73,27 +66,20 @@ impl Shard {
 
     /// The client releases a QoS 2 message that it has published.
     pub(crate) fn pubrel(&mut self, id: ConnectionId, ack: &Acknowledgement<'_>) {
-        let Some(slot) = self
-            .connections
-            .get(id)
-            .and_then(|connection| connection.session)
-        else {
+        let Some(slot) = self.connections.get(id).and_then(|connection| connection.session) else {
             return;
         };
-        let (Some(session), Some(connection)) = (
-            self.sessions.get_mut(slot as usize),
-            self.connections.get_mut(id),
-        ) else {
+        let (Some(session), Some(connection)) =
+            (self.sessions.get_mut(slot as usize), self.connections.get_mut(id))
+        else {
             return;
         };
         let packet_id = ack.packet_id;
         let known = session.inbound.release(packet_id);
         let after = (known && session.durable).then(|| {
             let session = session.place.number;
-            let number = self
-                .effects
-                .record(Record::ReceivedDone { session, packet_id });
-            self.effects.id(number)
+            let number = self.effects.record(Record::ReceivedDone { session, packet_id });
+            Effects::id(number)
         });
         let reason = match known {
             true => ReasonCode::Success,
@@ -114,10 +100,7 @@ impl Shard {
         let durable = session.durable;
         let number = session.place.number;
         if durable {
-            self.effects.record(Record::Completed {
-                session: number,
-                packet_id,
-            });
+            self.effects.record(Record::Completed { session: number, packet_id });
         }
         self.pump(id, now);
     }
@@ -125,7 +108,7 @@ impl Shard {
     /// The client asks whether we are there.
     pub(crate) fn pingreq(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(id) {
-            self.effects.about_to_write(connection);
+            connection.begin_writing(&mut self.effects);
             if let Some(link) = &connection.link {
                 link.pingresp(connection.output.bytes());
                 self.effects.metrics().packets_sent.add(1);
@@ -135,11 +118,7 @@ impl Shard {
 
     /// Sends what is in line for a connection's session.
     pub(crate) fn pump(&mut self, id: ConnectionId, now: Instant) {
-        let Some(slot) = self
-            .connections
-            .get(id)
-            .and_then(|connection| connection.session)
-        else {
+        let Some(slot) = self.connections.get(id).and_then(|connection| connection.session) else {
             return;
         };
         if let Some(session) = self.sessions.get_mut(slot as usize) {
@@ -151,14 +130,10 @@ impl Shard {
         &mut self,
         id: ConnectionId,
         ack: &Acknowledgement<'_>,
-        sent: crate::session::InFlight,
+        sent: &InFlight,
         now: Instant,
     ) {
-        let Some(slot) = self
-            .connections
-            .get(id)
-            .and_then(|connection| connection.session)
-        else {
+        let Some(slot) = self.connections.get(id).and_then(|connection| connection.session) else {
             return;
         };
         if let Some(session) = self.sessions.get_mut(slot as usize) {

@@ -1,5 +1,4 @@
-//! The end of connections and sessions (sections 3.14, 4.1, 4.13), and what is due in time: keep
-//! alive, expiry, wills that wait.
+//! The end of connections and sessions (sections 3.14, 4.1, 4.13).
 
 use std::io;
 use std::time::Duration;
@@ -10,8 +9,6 @@ use ferrymq_protocol::server;
 use ferrymq_protocol::time::Instant;
 use tracing::{info, warn};
 
-use crate::access::Answer;
-use crate::access::Verdict;
 use crate::connection::Phase;
 use crate::identity::{ConnectionId, RecordNumber, SessionRef};
 use crate::record::Record;
@@ -93,10 +90,7 @@ impl Shard {
     ) -> Result<(), ProtocolError> {
         let asked = disconnect.properties.session_expiry_interval();
         let most = self.limits.connection.session_expiry_maximum;
-        let slot = self
-            .connections
-            .get(id)
-            .and_then(|connection| connection.session);
+        let slot = self.connections.get(id).and_then(|connection| connection.session);
         if let (Some(asked), Some(slot)) = (asked, slot)
             && let Some(session) = self.sessions.get_mut(slot as usize)
         {
@@ -132,7 +126,7 @@ impl Shard {
         if let (Some(version), true) = (version, refusable)
             && let Some(connection) = self.connections.get_mut(id)
         {
-            self.effects.about_to_write(connection);
+            connection.begin_writing(&mut self.effects);
             server::refuse(version, error.reason(), connection.output.bytes());
         }
         self.end(id, Cause::Protocol(error), now);
@@ -147,7 +141,7 @@ impl Shard {
             return;
         }
         let phase = std::mem::replace(&mut connection.phase, Phase::Closing);
-        self.effects.about_to_write(connection);
+        connection.begin_writing(&mut self.effects);
         if let (Some(link), Some(reason)) = (&connection.link, cause.reason()) {
             let out = connection.output.bytes();
             match (phase, cause) {
@@ -182,91 +176,6 @@ impl Shard {
         }
     }
 
-    /// A timer of a connection has fired.
-    pub(crate) fn connection_timer(&mut self, id: ConnectionId, now: Instant) {
-        let Some(connection) = self.connections.get_mut(id) else {
-            return;
-        };
-        connection.timer = Instant::FAR_FUTURE;
-        let question = connection
-            .question
-            .as_deref()
-            .filter(|question| question.open.is_some());
-        if let Some(question) = question {
-            let (request, deadline) = (question.open, question.deadline);
-            if let (Some(request), true) = (request, deadline <= now) {
-                self.effects.metrics().answers_missed.add(1);
-                warn!(peer = %connection.peer, "a question of access was not answered in time");
-                let verdict = Verdict::Deny(ReasonCode::ServerUnavailable);
-                self.answered(Answer {
-                    connection: id,
-                    request,
-                    verdict,
-                });
-            }
-            let next = if deadline <= now {
-                now.saturating_add(RECHECK)
-            } else {
-                deadline
-            };
-            self.arm_connection(id, next);
-            return;
-        }
-        let (deadline, cause) = match connection.phase {
-            Phase::AwaitingConnect | Phase::Authenticating => {
-                let deadline = connection
-                    .opened
-                    .saturating_add(self.limits.connect_timeout);
-                (Some(deadline), Cause::ConnectTimeout)
-            }
-            Phase::Open if connection.paused => {
-                (Some(now.saturating_add(RECHECK)), Cause::ConnectTimeout)
-            }
-            Phase::Open => {
-                let deadline = connection
-                    .link
-                    .as_ref()
-                    .and_then(server::Link::keep_alive_deadline);
-                (deadline, Cause::Protocol(ProtocolError::KeepAliveTimeout))
-            }
-            Phase::Opening | Phase::Closing => (None, Cause::ConnectTimeout),
-        };
-        match deadline {
-            Some(deadline) if deadline <= now => self.end(id, cause, now),
-            Some(deadline) => self.arm_connection(id, deadline),
-            None => {}
-        }
-    }
-
-    /// A timer of a session has fired.
-    pub(crate) fn session_timer(&mut self, place: SessionRef, now: Instant) {
-        let Some(session) = session_of(&mut self.sessions, place) else {
-            return;
-        };
-        session.timer = Instant::FAR_FUTURE;
-        session.rested();
-        session.pump(&mut self.connections, &mut self.effects, now);
-        if session.connection.is_some() {
-            return;
-        }
-        let expires = session.expires;
-        let due = session.will.as_ref().and_then(|will| will.due);
-        if expires <= now {
-            self.effects.metrics().sessions_expired.add(1);
-            info!(client = &*session.client_id, "session expired");
-            self.end_session(place, now);
-            return;
-        }
-        match due {
-            Some(due) if due <= now => self.publish_will(place, now),
-            Some(due) => self.arm_session(place, due),
-            None => {}
-        }
-        if expires < Instant::FAR_FUTURE {
-            self.arm_session(place, expires);
-        }
-    }
-
     /// Ends a session: its will is published [MQTT-3.1.2-8], its subscriptions end, and messages of
     /// shared subscriptions go to other members.
     pub(crate) fn end_session(&mut self, place: SessionRef, now: Instant) {
@@ -275,23 +184,16 @@ impl Shard {
             return;
         };
         for filter in &session.subscriptions {
-            self.directory
-                .unsubscribe(TopicFilter::trusted(filter), place.number);
+            self.directory.unsubscribe(TopicFilter::trusted(filter), place.number);
         }
-        self.effects
-            .metrics()
-            .messages_queued
-            .subtract(session.queued() as u64);
+        self.effects.metrics().messages_queued.subtract(session.queued() as u64);
         let mut messages: Vec<RecordNumber> = Vec::new();
         let orphans = session.dissolve(&mut messages);
         for orphan in orphans {
             self.reassign(orphan, place.number, now);
         }
         if session.durable || !messages.is_empty() {
-            self.effects.record(Record::Gone {
-                session: place.number,
-                messages,
-            });
+            self.effects.record(Record::Gone { session: place.number, messages });
         }
     }
 
@@ -300,20 +202,16 @@ impl Shard {
         if let Some(session) = session_of(&mut self.sessions, place)
             && session.will.take().is_some()
         {
-            self.effects.record(Record::WillDone {
-                session: place.number,
-            });
+            self.effects.record(Record::WillDone { session: place.number });
         }
     }
 
     /// Publishes a session's will, if it has one, and forgets it.
-    fn publish_will(&mut self, place: SessionRef, now: Instant) {
+    pub(crate) fn publish_will(&mut self, place: SessionRef, now: Instant) {
         let will = session_of(&mut self.sessions, place).and_then(|session| session.will.take());
         if let Some(will) = will {
             self.publish_internally(&will.publication(now), now);
-            self.effects.record(Record::WillDone {
-                session: place.number,
-            });
+            self.effects.record(Record::WillDone { session: place.number });
         }
     }
 
@@ -333,14 +231,11 @@ impl Shard {
             seconds => now.saturating_add(Duration::from_secs(u64::from(seconds))),
         };
         let expires = session.expires;
-        let away = session.durable.then(|| Record::Away {
-            session: place.number,
-            expiry_interval: expiry,
-        });
+        let durable = session.durable;
         self.effects.metrics().clients_connected.subtract(1);
         self.tell_groups(place, false);
-        if let Some(away) = away {
-            self.effects.record(away);
+        if durable {
+            self.effects.record(Record::Away { session: place.number, expiry_interval: expiry });
         }
         if cause == Cause::Goodbye(ReasonCode::Success) {
             // [MQTT-3.14.4-3]
@@ -385,6 +280,3 @@ impl Shard {
         }
     }
 }
-
-/// How soon a connection is looked at again that cannot be judged now.
-const RECHECK: Duration = Duration::from_secs(1);

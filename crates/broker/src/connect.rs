@@ -45,31 +45,15 @@ impl Shard {
         let made_up;
         let arrival = if connect.client_id.is_empty() {
             if !server::may_assign_client_id(connect) {
-                return self.refuse(
-                    id,
-                    connect.version,
-                    ReasonCode::ClientIdentifierNotValid,
-                    now,
-                );
+                return self.refuse(id, connect.version, ReasonCode::ClientIdentifierNotValid, now);
             }
             made_up = self.make_up_client_id();
-            Arrival {
-                client_id: &made_up,
-                assigned: true,
-            }
+            Arrival { client_id: &made_up, assigned: true }
         } else {
-            Arrival {
-                client_id: connect.client_id,
-                assigned: false,
-            }
+            Arrival { client_id: connect.client_id, assigned: false }
         };
         if arrival.client_id.len() > usize::from(self.limits.connection.client_id_maximum) {
-            return self.refuse(
-                id,
-                connect.version,
-                ReasonCode::ClientIdentifierNotValid,
-                now,
-            );
+            return self.refuse(id, connect.version, ReasonCode::ClientIdentifierNotValid, now);
         }
         let home = self.directory.home(arrival.client_id);
         let Some(connection) = self.connections.get_mut(id) else {
@@ -109,19 +93,13 @@ impl Shard {
             ReasonCode::Reauthenticate => connecting,
             _ => true,
         };
-        let Some(method) = auth
-            .properties
-            .authentication_method()
-            .filter(|_| !out_of_place)
-        else {
+        let Some(method) = auth.properties.authentication_method().filter(|_| !out_of_place) else {
             self.fail(id, ProtocolError::UnexpectedAuth, now);
             return Step::Ended;
         };
         let client_id = self.client_id_of(id);
-        let question = Question::Authenticate {
-            method,
-            data: auth.properties.authentication_data(),
-        };
+        let question =
+            Question::Authenticate { method, data: auth.properties.authentication_data() };
         match self.ask(id, &client_id, 0, &question, now) {
             None => Step::Park,
             Some(Verdict::Continue(data)) => {
@@ -155,17 +133,12 @@ impl Shard {
         if let Some(deadline) = deadline {
             self.arm_connection(id, deadline);
         }
-        let Some(slot) = self
-            .connections
-            .get(id)
-            .and_then(|connection| connection.session)
-        else {
+        let Some(slot) = self.connections.get(id).and_then(|connection| connection.session) else {
             return;
         };
-        if let (Some(session), Some(connection)) = (
-            self.sessions.get_mut(slot as usize),
-            self.connections.get_mut(id),
-        ) {
+        if let (Some(session), Some(connection)) =
+            (self.sessions.get_mut(slot as usize), self.connections.get_mut(id))
+        {
             session.resume(connection, &mut self.effects);
             if !session.walks.is_empty() {
                 self.walking.push_back(session.place);
@@ -192,7 +165,7 @@ impl Shard {
         now: Instant,
     ) -> Step {
         if let Some(connection) = self.connections.get_mut(id) {
-            self.effects.about_to_write(connection);
+            connection.begin_writing(&mut self.effects);
             server::refuse(version, reason, connection.output.bytes());
         }
         self.end(id, Cause::Refused(reason), now);
@@ -219,10 +192,7 @@ impl Shard {
 
     /// The exchange that CONNECT began has ended well: the CONNECT goes on.
     fn authenticated(&mut self, id: ConnectionId, data: Option<Box<[u8]>>, now: Instant) -> Step {
-        let raw = self
-            .connections
-            .get_mut(id)
-            .and_then(|connection| connection.connect.take());
+        let raw = self.connections.get_mut(id).and_then(|connection| connection.connect.take());
         let Some(raw) = raw else {
             return Step::Ended;
         };
@@ -234,22 +204,16 @@ impl Shard {
         let made_up;
         let arrival = if connect.client_id.is_empty() {
             made_up = self.make_up_client_id();
-            Arrival {
-                client_id: &made_up,
-                assigned: true,
-            }
+            Arrival { client_id: &made_up, assigned: true }
         } else {
-            Arrival {
-                client_id: connect.client_id,
-                assigned: false,
-            }
+            Arrival { client_id: connect.client_id, assigned: false }
         };
         self.welcome(id, &connect, &arrival, data, now)
     }
 
     fn write_auth(&mut self, id: ConnectionId, reason: ReasonCode, data: Option<&[u8]>) {
         if let Some(connection) = self.connections.get_mut(id) {
-            self.effects.about_to_write(connection);
+            connection.begin_writing(&mut self.effects);
             if let Some(link) = &connection.link {
                 link.auth(reason, data, connection.output.bytes());
             }
@@ -271,11 +235,8 @@ impl Shard {
         let keep_alive = server::granted_keep_alive(connect, limits);
         let asked_expiry = connect.properties.session_expiry_interval().unwrap_or(0);
         let told = connect.version == Version::V5;
-        let Taken {
-            place,
-            session_present,
-            recorded,
-        } = self.take_session(arrival.client_id, connect.clean_start, expiry, now);
+        let Taken { place, session_present, recorded } =
+            self.take_session(arrival.client_id, connect.clean_start, expiry, now);
         self.attach(id, place, link, expiry, connect, now);
         let welcome = Welcome {
             session_present,
@@ -317,21 +278,13 @@ impl Shard {
                 .session(place)
                 .is_some_and(|session| !clean_start && session.durable && session.expires > now);
             if goes_on {
-                return Taken {
-                    place,
-                    session_present: true,
-                    recorded: false,
-                };
+                return Taken { place, session_present: true, recorded: false };
             }
             discarded = self.session(place).is_some_and(|session| session.durable);
             self.end_session(place, now);
         }
         let place = self.new_session(client_id, expiry);
-        Taken {
-            place,
-            session_present: false,
-            recorded: discarded || expiry > 0,
-        }
+        Taken { place, session_present: false, recorded: discarded || expiry > 0 }
     }
 
     /// Closes the connection that a session still has: another has taken its place
@@ -342,10 +295,7 @@ impl Shard {
         };
         let old = session.connection;
         // A will that waits is not published if its session goes on in time [MQTT-3.1.3-9].
-        let waits = session
-            .will
-            .as_ref()
-            .is_some_and(|will| will.delay_interval > 0);
+        let waits = session.will.as_ref().is_some_and(|will| will.delay_interval > 0);
         if !clean_start && (old.is_none() || waits) {
             self.drop_will(place);
         }
@@ -375,10 +325,7 @@ impl Shard {
         session.connection = Some(ConnectionRef(id));
         session.expiry_interval = expiry;
         session.expires = Instant::FAR_FUTURE;
-        session.will = connect
-            .will
-            .as_ref()
-            .map(|will| Box::new(Will::new(will, place.number)));
+        session.will = connect.will.as_ref().map(|will| Box::new(Will::new(will, place.number)));
         let will = session.will.as_ref().map(|will| Record::Will {
             session: place.number,
             message: Arc::clone(&will.message),
@@ -394,11 +341,7 @@ impl Shard {
         }
         self.tell_groups(place, true);
         self.effects.metrics().clients_connected.add(1);
-        debug!(
-            session = place.number.0,
-            now = now.as_nanos(),
-            "session attached"
-        );
+        debug!(session = place.number.0, now = now.as_nanos(), "session attached");
     }
 
     /// Tells the groups of a session's shared subscriptions whether it is connected.
@@ -408,31 +351,22 @@ impl Shard {
         };
         for filter in &session.subscriptions {
             if filter.starts_with("$share/") {
-                self.directory
-                    .set_connected(TopicFilter::trusted(filter), place.number, connected);
+                self.directory.set_connected(TopicFilter::trusted(filter), place.number, connected);
             }
         }
     }
 
     fn find_session(&self, client_id: &str) -> Option<SessionRef> {
         let hash = self.hasher.hash_one(client_id);
-        let slot = *self
-            .clients
-            .find(hash, |slot| self.is_client(*slot, client_id))?;
-        self.sessions
-            .get(slot as usize)
-            .map(|session| session.place)
+        let slot = *self.clients.find(hash, |slot| self.is_client(*slot, client_id))?;
+        self.sessions.get(slot as usize).map(|session| session.place)
     }
 
     fn new_session(&mut self, client_id: &str, expiry: u32) -> SessionRef {
         let number = self.directory.new_session();
         let entry = self.sessions.vacant_entry();
         let slot = u32::try_from(entry.key()).expect("fewer than 2^32 sessions exist");
-        let place = SessionRef {
-            number,
-            slot,
-            shard: self.index,
-        };
+        let place = SessionRef { number, slot, shard: self.index };
         entry.insert(Box::new(Session::new(place, Box::from(client_id), expiry)));
         let hash = self.hasher.hash_one(client_id);
         let (sessions, hasher) = (&self.sessions, &self.hasher);
@@ -458,9 +392,7 @@ impl Shard {
     }
 
     fn is_client(&self, slot: u32, client_id: &str) -> bool {
-        self.sessions
-            .get(slot as usize)
-            .is_some_and(|session| *session.client_id == *client_id)
+        self.sessions.get(slot as usize).is_some_and(|session| *session.client_id == *client_id)
     }
 
     /// A client identifier that nobody has, and whose home is this shard.

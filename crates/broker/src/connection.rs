@@ -46,8 +46,6 @@ pub(crate) struct Connection {
     pub(crate) dirty: bool,
     /// Why it is not read from, if it is not.
     pub(crate) paused: bool,
-    /// What is known about the end of an authentication exchange.
-    pub(crate) authentication_data: Option<Box<[u8]>>,
 }
 
 /// How far a connection has come.
@@ -128,13 +126,17 @@ impl Connection {
             moved: false,
             dirty: false,
             paused: false,
-            authentication_data: None,
         }
     }
 
     /// Whether messages may be written to it.
     pub(crate) fn is_open(&self) -> bool {
         self.phase == Phase::Open
+    }
+
+    /// Sees to it that there is a buffer to write to, and that it is flushed.
+    pub(crate) fn begin_writing(&mut self, effects: &mut Effects) {
+        effects.about_to_write(self.id, &mut self.dirty, &mut self.output);
     }
 
     /// Writes a message.
@@ -145,7 +147,7 @@ impl Connection {
         effects: &mut Effects,
         now: Instant,
     ) -> Result<(), TooLarge> {
-        effects.about_to_write(self);
+        self.begin_writing(effects);
         let Some(link) = &mut self.link else {
             return Ok(());
         };
@@ -204,33 +206,22 @@ impl Connection {
         after: RecordId,
         effects: &mut Effects,
     ) {
-        self.wait(
-            Deferred::Publish {
-                packet_id,
-                dup,
-                held,
-            },
-            Some(after),
-            effects,
-        );
+        self.wait(Deferred::Publish { packet_id, dup, held }, Some(after), effects);
     }
 
     fn wait(&mut self, what: Deferred, after: Option<RecordId>, effects: &mut Effects) {
         if let Some(record) = after {
-            effects
-                .awaiting
-                .push_back((record.number.counter(), self.id));
+            effects.awaiting.push_back((record.number.counter(), self.id));
         }
         self.waiting.push_back(Waiting { after, what });
     }
 
     /// Takes the next thing to write whose record is durable.
     pub(crate) fn next_ready(&mut self, effects: &Effects) -> Option<Deferred> {
-        let ready = self.waiting.front().is_some_and(|waiting| {
-            waiting
-                .after
-                .is_none_or(|record| effects.is_durable(record))
-        });
+        let ready = self
+            .waiting
+            .front()
+            .is_some_and(|waiting| waiting.after.is_none_or(|record| effects.is_durable(record)));
         if !ready {
             return None;
         }
@@ -243,7 +234,7 @@ impl Connection {
     }
 
     pub(crate) fn write_reply(&mut self, reply: &Reply, effects: &mut Effects) {
-        effects.about_to_write(self);
+        self.begin_writing(effects);
         if let Some(link) = &mut self.link {
             link.reply(reply, &effects.limits.connection, self.output.bytes());
             effects.metrics().packets_sent.add(1);

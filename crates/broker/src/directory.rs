@@ -5,10 +5,7 @@
 //! part of the topic space raises that part's version after the change and before the lock is
 //! released; a shard compares versions with one Acquire load before it trusts a route.
 
-#![expect(
-    clippy::disallowed_types,
-    reason = "these two tables are what the shards share"
-)]
+#![expect(clippy::disallowed_types, reason = "these two tables are what the shards share")]
 
 use std::hash::{BuildHasher, Hasher};
 use std::num::NonZeroU64;
@@ -24,8 +21,8 @@ use crate::identity::{GroupNumber, SessionNumber, ShardIndex};
 use crate::message::{Lifetime, Message};
 use crate::metrics::Metrics;
 use crate::retained_table::{Cursor, RetainedTable};
-use crate::route::Route;
-use crate::subscriptions::{GroupRoute, Subscription, Subscriptions};
+use crate::route::{GroupRoute, Route};
+use crate::subscriptions::{Subscription, Subscriptions};
 
 /// What the shards of a broker share.
 pub struct Directory {
@@ -50,10 +47,7 @@ impl Directory {
     pub fn new(shards: u16, seed: u64) -> Self {
         Self {
             subscriptions: RwLock::new(Subscriptions::new(seed)),
-            retained: RwLock::new(Retained {
-                table: RetainedTable::new(),
-                version: 0,
-            }),
+            retained: RwLock::new(Retained { table: RetainedTable::new(), version: 0 }),
             versions: (0..VERSIONS).map(|_| AtomicU64::new(1)).collect(),
             next_session: AtomicU64::new(1),
             shards,
@@ -83,20 +77,13 @@ impl Directory {
 
     /// How many subscriptions there are, and how many of them are shared.
     pub fn subscription_counts(&self) -> (usize, usize) {
-        let subscriptions = self
-            .subscriptions
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let subscriptions = self.subscriptions.read().unwrap_or_else(PoisonError::into_inner);
         (subscriptions.len(), subscriptions.shared_len())
     }
 
     /// How many topics have a retained message.
     pub fn retained_count(&self) -> usize {
-        self.retained
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .table
-            .len()
+        self.retained.read().unwrap_or_else(PoisonError::into_inner).table.len()
     }
 
     pub(crate) const fn seed(&self) -> u64 {
@@ -114,20 +101,14 @@ impl Directory {
 
     /// Who gets the messages of `topic`, and the version of that answer.
     pub(crate) fn route(&self, topic: TopicName<'_>, shard: ShardIndex) -> (u64, Route) {
-        let subscriptions = self
-            .subscriptions
-            .read()
-            .unwrap_or_else(PoisonError::into_inner);
+        let subscriptions = self.subscriptions.read().unwrap_or_else(PoisonError::into_inner);
         // Under the lock, so that no change lies between the version and the walk.
         (self.version(topic), subscriptions.route(topic, shard))
     }
 
     /// Whether the subscription is new.
     pub(crate) fn subscribe(&self, filter: TopicFilter<'_>, subscription: Subscription) -> bool {
-        let mut subscriptions = self
-            .subscriptions
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut subscriptions = self.subscriptions.write().unwrap_or_else(PoisonError::into_inner);
         let new = subscriptions.insert(filter, subscription);
         self.changed(filter);
         new
@@ -135,10 +116,7 @@ impl Directory {
 
     /// Whether there was a subscription.
     pub(crate) fn unsubscribe(&self, filter: TopicFilter<'_>, session: SessionNumber) -> bool {
-        let mut subscriptions = self
-            .subscriptions
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut subscriptions = self.subscriptions.write().unwrap_or_else(PoisonError::into_inner);
         let removed = subscriptions.remove(filter, session);
         if removed {
             self.changed(filter);
@@ -153,19 +131,13 @@ impl Directory {
         session: SessionNumber,
         connected: bool,
     ) {
-        let mut subscriptions = self
-            .subscriptions
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut subscriptions = self.subscriptions.write().unwrap_or_else(PoisonError::into_inner);
         subscriptions.set_connected(filter, session, connected);
         self.changed(filter);
     }
 
     pub(crate) fn group(&self, number: GroupNumber) -> Option<GroupRoute> {
-        self.subscriptions
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .group(number)
+        self.subscriptions.read().unwrap_or_else(PoisonError::into_inner).group(number)
     }
 
     /// Replaces what is retained for a topic, or clears it; the version of the change, or `None` if
@@ -175,10 +147,7 @@ impl Directory {
         topic: TopicName<'_>,
         message: Option<Arc<Message>>,
     ) -> Option<NonZeroU64> {
-        let mut retained = self
-            .retained
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut retained = self.retained.write().unwrap_or_else(PoisonError::into_inner);
         let had_one = match message {
             Some(message) => {
                 retained.table.insert(topic, message);
@@ -200,16 +169,13 @@ impl Directory {
     ) -> Option<Cursor> {
         let retained = self.retained.read().unwrap_or_else(PoisonError::into_inner);
         retained.table.page(filter, after, limit, |_, message| {
-            found.push(Arc::clone(message))
+            found.push(Arc::clone(message));
         })
     }
 
     /// Forgets retained messages that have expired, a page at a time.
     pub(crate) fn sweep_retained(&self, after: Option<&Cursor>, now: Instant) -> Option<Cursor> {
-        let mut retained = self
-            .retained
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut retained = self.retained.write().unwrap_or_else(PoisonError::into_inner);
         retained.table.sweep(after, SWEEP_PAGE, |message| {
             message.publication().lifetime(now) != Lifetime::Expired
         })
@@ -224,8 +190,7 @@ impl Directory {
                 }
             }
             first => {
-                self.bucket(first.unwrap_or_default())
-                    .fetch_add(1, Ordering::Release);
+                self.bucket(first.unwrap_or_default()).fetch_add(1, Ordering::Release);
             }
         }
     }

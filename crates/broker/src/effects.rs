@@ -5,12 +5,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::access::Ask;
-use crate::connection::Connection;
 use crate::directory::Directory;
 use crate::identity::{ConnectionId, Partition, RecordId, RecordNumber, SessionNumber, ShardIndex};
 use crate::limits::Limits;
 use crate::mail::Outbox;
 use crate::metrics::ShardMetrics;
+use crate::output::Output;
 use crate::record::{Fetch, Record, RecordBatch};
 
 /// The effects of a turn so far, and what is at hand to make more.
@@ -73,14 +73,11 @@ impl Effects {
     /// The record after which everything that was recorded so far is durable; `None` if it is.
     pub(crate) fn last_record(&self) -> Option<RecordId> {
         let counter = self.next_counter - 1;
-        (counter > self.durable).then(|| self.id(RecordNumber::new(self.shard, counter)))
+        (counter > self.durable).then(|| Self::id(RecordNumber::new(self.shard, counter)))
     }
 
-    pub(crate) const fn id(&self, number: RecordNumber) -> RecordId {
-        RecordId {
-            partition: Partition::LOCAL,
-            number,
-        }
+    pub(crate) const fn id(number: RecordNumber) -> RecordId {
+        RecordId { partition: Partition::LOCAL, number }
     }
 
     /// A session is no longer owed a message.
@@ -96,11 +93,7 @@ impl Effects {
         }
         let records = std::mem::take(&mut self.records);
         let first = self.next_counter - records.len() as u64;
-        Some(RecordBatch {
-            writer: self.shard,
-            first,
-            records,
-        })
+        Some(RecordBatch { writer: self.shard, first, records })
     }
 
     pub(crate) const fn set_durable(&mut self, counter: u64) {
@@ -115,15 +108,20 @@ impl Effects {
 
     /// Sees to it that the connection is flushed at the end of the turn, and that there is a buffer
     /// to write to.
-    pub(crate) fn about_to_write(&mut self, connection: &mut Connection) {
-        if !connection.dirty {
-            connection.dirty = true;
-            self.dirty.push(connection.id);
+    pub(crate) fn about_to_write(
+        &mut self,
+        id: ConnectionId,
+        dirty: &mut bool,
+        output: &mut Output,
+    ) {
+        if !*dirty {
+            *dirty = true;
+            self.dirty.push(id);
         }
-        if connection.output.wants_buffer()
+        if output.wants_buffer()
             && let Some(buffer) = self.buffers.pop()
         {
-            connection.output.give_buffer(buffer);
+            output.give_buffer(buffer);
         }
     }
 

@@ -32,10 +32,7 @@ impl RecordNumber {
     ///
     /// When the counter has run out.
     pub fn new(writer: ShardIndex, counter: u64) -> Self {
-        assert!(
-            counter < 1 << COUNTER_BITS,
-            "the record counter has run out"
-        );
+        assert!(counter < 1 << COUNTER_BITS, "the record counter has run out");
         Self(u64::from(writer.0) << COUNTER_BITS | counter)
     }
 

@@ -13,6 +13,7 @@ mod connect;
 mod connection;
 mod directory;
 mod effects;
+mod housekeeping;
 mod identity;
 mod limits;
 mod mail;
@@ -42,9 +43,9 @@ pub use identity::{
     ShardIndex,
 };
 pub use limits::Limits;
-pub use mail::Mail;
-pub use message::{Message, Publication};
-pub use metrics::{Metrics, ShardMetrics};
+pub use mail::{Mail, Owed, Shared};
+pub use message::{Lifetime, Message, Publication};
+pub use metrics::{Counter, Metrics, ShardMetrics};
 pub use output::Output;
 pub use record::{Fetch, Fetched, FetchedMessage, Record, RecordBatch, StoredTarget};
 pub use route::Route;

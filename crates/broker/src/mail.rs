@@ -68,10 +68,7 @@ pub(crate) struct Outbox {
 impl Outbox {
     pub(crate) fn new(shards: u16) -> Self {
         let shards = usize::from(shards);
-        Self {
-            letters: (0..shards).map(|_| Vec::new()).collect(),
-            waiting: vec![0; shards],
-        }
+        Self { letters: (0..shards).map(|_| Vec::new()).collect(), waiting: vec![0; shards] }
     }
 
     pub(crate) fn post(&mut self, to: ShardIndex, mail: Mail) {

@@ -148,11 +148,7 @@ pub(crate) struct Parcel<'a> {
 
 impl<'a> Parcel<'a> {
     pub(crate) const fn borrowed(publication: Publication<'a>, topic: &'a Arc<str>) -> Self {
-        Self {
-            publication,
-            topic,
-            message: None,
-        }
+        Self { publication, topic, message: None }
     }
 
     pub(crate) fn owned(message: &'a Arc<Message>) -> Self {

@@ -89,9 +89,7 @@ counters! {
 
 impl Metrics {
     pub(crate) fn new(shards: u16) -> Self {
-        Self {
-            shards: (0..shards).map(|_| ShardMetrics::default()).collect(),
-        }
+        Self { shards: (0..shards).map(|_| ShardMetrics::default()).collect() }
     }
 
     /// The counters of one shard.
@@ -113,13 +111,11 @@ impl Counter {
     /// Adds `count`. Only the shard that the counter belongs to may call this: it is a load and a
     /// store, a tenth of the price of an atomic addition.
     pub fn add(&self, count: u64) {
-        self.0
-            .store(self.get().wrapping_add(count), Ordering::Relaxed);
+        self.0.store(self.get().wrapping_add(count), Ordering::Relaxed);
     }
 
     /// Takes `count` off, under the same condition.
     pub fn subtract(&self, count: u64) {
-        self.0
-            .store(self.get().wrapping_sub(count), Ordering::Relaxed);
+        self.0.store(self.get().wrapping_sub(count), Ordering::Relaxed);
     }
 }

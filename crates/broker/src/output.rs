@@ -13,6 +13,7 @@ pub struct Output {
     /// How much of `bytes` is written, up to the next shared payload.
     written: usize,
     /// Payloads that stand between the bytes; boxed, because most connections never have one.
+    #[expect(clippy::box_collection, reason = "eight bytes for each idle connection")]
     shared: Option<Box<VecDeque<Shared>>>,
     /// How much of the first shared payload is written.
     shared_written: usize,
@@ -45,10 +46,7 @@ impl Output {
         let mut from = self.written;
         let mut skip = self.shared_written;
         for shared in self.shared.iter().flat_map(|shared| shared.iter()) {
-            for piece in [
-                &self.bytes[from..shared.at],
-                &shared.message.payload()[skip..],
-            ] {
+            for piece in [&self.bytes[from..shared.at], &shared.message.payload()[skip..]] {
                 if !piece.is_empty() && count < N {
                     pieces[count] = piece;
                     count += 1;
@@ -90,10 +88,7 @@ impl Output {
             }
         }
         self.written += count;
-        debug_assert!(
-            self.written <= self.bytes.len(),
-            "more was written than waited"
-        );
+        debug_assert!(self.written <= self.bytes.len(), "more was written than waited");
         self.compact();
     }
 
@@ -106,10 +101,7 @@ impl Output {
     pub(crate) fn share(&mut self, message: Arc<Message>) {
         self.shared_bytes += message.payload().len();
         let shared = self.shared.get_or_insert_default();
-        shared.push_back(Shared {
-            at: self.bytes.len(),
-            message,
-        });
+        shared.push_back(Shared { at: self.bytes.len(), message });
     }
 
     /// Whether the output has no buffer, so that it is to be given one before it is written to.

@@ -7,17 +7,18 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use ferrymq_codec::{Delivery, PropertyBuffer, Publish, QoS, ReasonCode};
+use ferrymq_codec::{Delivery, PropertyBuffer, Publish, QoS, ReasonCode, TopicName};
 use ferrymq_protocol::error::ProtocolError;
 use ferrymq_protocol::server::Reply;
 use ferrymq_protocol::time::Instant;
 
 use crate::access::{Question, Verdict};
 use crate::connection::Phase;
+use crate::effects::Effects;
 use crate::identity::{ConnectionId, GroupNumber, RecordId, RecordNumber, SessionNumber};
 use crate::mail::{Mail, Owed, Shared};
 use crate::message::{Message, Parcel, Publication, expiry};
-use crate::queue::Kept;
+use crate::queue::{Held, Kept};
 use crate::record::{Record, StoredTarget};
 use crate::route::{Route, Target};
 use crate::session::{Orphan, Terms};
@@ -52,25 +53,16 @@ impl Shard {
             return Ok(Step::Ended);
         };
         let publisher = session.place.number;
-        let repeated = match publish.delivery {
-            Delivery::ExactlyOnce(packet_id) => session.inbound.contains(packet_id),
-            Delivery::AtMostOnce | Delivery::AtLeastOnce(_) => false,
-        };
-        if let (true, Some(packet_id)) = (repeated, publish.delivery.packet_id()) {
+        if let Delivery::ExactlyOnce(packet_id) = publish.delivery
+            && session.inbound.contains(packet_id)
+        {
             // Taken over before; only the answer is given again [MQTT-4.3.3-10].
-            connection.reply(
-                Reply::PubRec(packet_id, ReasonCode::Success),
-                None,
-                &mut self.effects,
-            );
+            let reply = Reply::PubRec(packet_id, ReasonCode::Success);
+            connection.reply(reply, None, &mut self.effects);
             return Ok(Step::Done);
         }
         let qos = publish.delivery.qos();
-        let question = Question::Publish {
-            topic: topic.as_str(),
-            qos,
-            retain: publish.retain,
-        };
+        let question = Question::Publish { topic: topic.as_str(), qos, retain: publish.retain };
         let verdict = match topic.as_str().starts_with("$SYS/") {
             true => Verdict::Deny(ReasonCode::NotAuthorized),
             false => match self.ask_of_session(id, slot, &question, now) {
@@ -79,23 +71,33 @@ impl Shard {
             },
         };
         if qos != QoS::AtMostOnce
-            && let Some(link) = self
-                .connections
-                .get_mut(id)
-                .and_then(|found| found.link.as_mut())
+            && let Some(link) = self.connections.get_mut(id).and_then(|found| found.link.as_mut())
         {
             link.admit()?;
         }
         let metrics = self.effects.metrics();
         metrics.publishes_received.add(1);
-        metrics
-            .publish_bytes_received
-            .add(publish.payload.len() as u64);
+        metrics.publish_bytes_received.add(publish.payload.len() as u64);
         if let Verdict::Deny(reason) = verdict {
             metrics.access_denied.add(1);
             self.acknowledge(id, slot, publish.delivery, reason, None);
             return Ok(Step::Done);
         }
+        let Distributed { after, matched } = self.distribute_for(publish, topic, publisher, now);
+        let reason = if matched { ReasonCode::Success } else { ReasonCode::NoMatchingSubscribers };
+        self.acknowledge(id, slot, publish.delivery, reason, after);
+        Ok(Step::Done)
+    }
+
+    /// Distributes a client's message, without the alias that only its connection understands
+    /// [MQTT-3.3.2-7].
+    fn distribute_for(
+        &mut self,
+        publish: &Publish<'_>,
+        topic: TopicName<'_>,
+        publisher: SessionNumber,
+        now: Instant,
+    ) -> Distributed {
         let relayed;
         let mut properties = publish.properties;
         if properties.topic_alias().is_some() {
@@ -106,18 +108,12 @@ impl Shard {
             topic,
             properties,
             payload: publish.payload,
-            qos,
+            qos: publish.delivery.qos(),
             retain: publish.retain,
             expires: expiry(properties.message_expiry_interval(), now),
             publisher,
         };
-        let Distributed { after, matched } = self.distribute(&publication, now);
-        let reason = match matched {
-            true => ReasonCode::Success,
-            false => ReasonCode::NoMatchingSubscribers,
-        };
-        self.acknowledge(id, slot, publish.delivery, reason, after);
-        Ok(Step::Done)
+        self.distribute(&publication, now)
     }
 
     /// Publishes for the broker itself, or a client that has gone.
@@ -135,10 +131,7 @@ impl Shard {
         // one after it.
         let route = self.route(publication.topic);
         if route.is_empty() {
-            return Distributed {
-                after,
-                matched: false,
-            };
+            return Distributed { after, matched: false };
         }
         let mut parcel = Parcel::borrowed(*publication, &route.topic);
         let picked: Vec<(GroupNumber, Target)> = route
@@ -149,7 +142,7 @@ impl Shard {
         let mut number = None;
         if publication.qos != QoS::AtMostOnce && route.durable {
             number = self.record_message(&mut parcel, &route, &picked);
-            after = number.map(|number| self.effects.id(number)).or(after);
+            after = number.map(Effects::id).or(after);
         }
         for target in &route.local {
             self.deliver_to(target, &mut parcel, number, None, now);
@@ -158,14 +151,7 @@ impl Shard {
             if targets.iter().any(|target| wants(target, publication)) {
                 let message = Arc::clone(parcel.message());
                 let route = Arc::clone(&route);
-                self.effects.outbox.post(
-                    *shard,
-                    Mail::Deliver {
-                        message,
-                        number,
-                        route,
-                    },
-                );
+                self.effects.outbox.post(*shard, Mail::Deliver { message, number, route });
             }
         }
         for (group, target) in picked {
@@ -174,19 +160,11 @@ impl Shard {
             } else {
                 let message = Arc::clone(parcel.message());
                 let shard = target.session.shard;
-                let shared = Box::new(Shared {
-                    message,
-                    number,
-                    group,
-                    target,
-                });
+                let shared = Box::new(Shared { message, number, group, target });
                 self.effects.outbox.post(shard, Mail::DeliverShared(shared));
             }
         }
-        Distributed {
-            after,
-            matched: true,
-        }
+        Distributed { after, matched: true }
     }
 
     /// A message for sessions of this shard, from a publisher on another.
@@ -205,47 +183,26 @@ impl Shard {
 
     /// A message for a member of a shared subscription, from a publisher on another shard.
     pub(crate) fn deliver_shared(&mut self, shared: Shared, now: Instant) {
-        let Shared {
-            message,
-            number,
-            group,
-            target,
-        } = shared;
+        let Shared { message, number, group, target } = shared;
         let mut parcel = Parcel::owned(&message);
         self.deliver_to_member(group, &target, &mut parcel, number, now);
     }
 
     /// A stored message of a shared subscription, whose member has ended.
-    pub(crate) fn take_owed(&mut self, owed: Owed, now: Instant) {
-        let Owed {
-            number,
-            group,
-            qos,
-            weight,
-            session: place,
-        } = owed;
+    pub(crate) fn take_owed(&mut self, owed: &Owed, now: Instant) {
+        let Owed { number, group, qos, weight, session: place } = *owed;
         if let Some(session) = session_of(&mut self.sessions, place) {
             session.take_over(number, weight, qos, group, &mut self.effects);
             session.pump(&mut self.connections, &mut self.effects, now);
             return;
         }
-        let orphan = Orphan {
-            group,
-            qos,
-            weight,
-            kept: Kept::Stored(number),
-        };
+        let orphan = Orphan { group, qos, weight, kept: Kept::Stored(number) };
         self.reassign(orphan, place.number, now);
     }
 
     /// Gives a message of a shared subscription to another member [MQTT-4.8.2-4].
     pub(crate) fn reassign(&mut self, orphan: Orphan, from: SessionNumber, now: Instant) {
-        let Orphan {
-            group,
-            qos,
-            weight,
-            kept,
-        } = orphan;
+        let Orphan { group, qos, weight, kept } = orphan;
         let route = self.directory.group(group);
         let target = route.as_ref().and_then(|route| route.pick(Some(from)));
         let Some(target) = target else {
@@ -257,16 +214,9 @@ impl Shard {
             Kept::Nothing => {}
             Kept::Stored(message) => {
                 let to = stored_target(target, qos, false);
-                self.effects
-                    .record(Record::Reassigned { message, from, to });
+                self.effects.record(Record::Reassigned { message, from, to });
                 let session = target.session;
-                let owed = Owed {
-                    number: message,
-                    group,
-                    qos,
-                    weight,
-                    session,
-                };
+                let owed = Owed { number: message, group, qos, weight, session };
                 self.post(target, Mail::Owed(Box::new(owed)), now);
             }
             Kept::Held(held) => {
@@ -274,18 +224,10 @@ impl Shard {
                 let qos = message.publication().qos.min(target.maximum_qos);
                 let number = (target.durable && qos != QoS::AtMostOnce).then(|| {
                     let targets = vec![stored_target(target, qos, false)];
-                    self.effects.record(Record::Message {
-                        message: Arc::clone(&message),
-                        targets,
-                    })
+                    self.effects.record(Record::Message { message: Arc::clone(&message), targets })
                 });
                 let target = target.clone();
-                let shared = Shared {
-                    message,
-                    number,
-                    group,
-                    target: target.clone(),
-                };
+                let shared = Shared { message, number, group, target: target.clone() };
                 self.post(&target, Mail::DeliverShared(Box::new(shared)), now);
             }
         }
@@ -311,12 +253,8 @@ impl Shard {
             return None;
         }
         let version = version.get();
-        let number = self.effects.record(Record::Retained {
-            topic,
-            message,
-            version,
-        });
-        Some(self.effects.id(number))
+        let number = self.effects.record(Record::Retained { topic, message, version });
+        Some(Effects::id(number))
     }
 
     /// Records the message for the persistent sessions that are owed it.
@@ -387,23 +325,14 @@ impl Shard {
         let qos = parcel.publication.qos.min(target.maximum_qos);
         let kept = match number.filter(|_| target.durable && qos != QoS::AtMostOnce) {
             Some(number) => Kept::Stored(number),
-            None => Kept::Held(Box::new(crate::queue::Held {
+            None => Kept::Held(Box::new(Held {
                 message: Arc::clone(parcel.message()),
                 retain: false,
                 identifiers: Arc::from([] as [NonZeroU32; 0]),
             })),
         };
         let weight = u32::try_from(parcel.publication.payload.len()).unwrap_or(u32::MAX);
-        self.reassign(
-            Orphan {
-                group,
-                qos,
-                weight,
-                kept,
-            },
-            target.session.number,
-            now,
-        );
+        self.reassign(Orphan { group, qos, weight, kept }, target.session.number, now);
     }
 
     /// Answers a PUBLISH as its quality of service demands.
@@ -426,7 +355,7 @@ impl Shard {
                     if session.durable {
                         let session = session.place.number;
                         let number = self.effects.record(Record::Received { session, packet_id });
-                        after = Some(self.effects.id(number));
+                        after = Some(Effects::id(number));
                     }
                 }
                 Reply::PubRec(packet_id, reason)

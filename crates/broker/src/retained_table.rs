@@ -37,9 +37,7 @@ enum Finding {
 
 impl<M> RetainedTable<M> {
     pub(crate) const fn new() -> Self {
-        Self {
-            entries: BTreeMap::new(),
-        }
+        Self { entries: BTreeMap::new() }
     }
 
     /// How many topics have a message.
@@ -103,10 +101,7 @@ impl<M> RetainedTable<M> {
         mut keep: impl FnMut(&M) -> bool,
     ) -> Option<Cursor> {
         let from = after.map_or_else(Box::default, |cursor| cursor.0.clone());
-        let next = self
-            .entries_from(&from)
-            .nth(limit.max(1))
-            .map(|(key, _)| key.clone());
+        let next = self.entries_from(&from).nth(limit.max(1)).map(|(key, _)| key.clone());
         let end = next.clone().map_or(Bound::Unbounded, Bound::Excluded);
         self.entries
             .extract_if((Bound::Included(from), end), |_, message| !keep(message))
@@ -115,8 +110,7 @@ impl<M> RetainedTable<M> {
     }
 
     fn entries_from(&self, from: &str) -> Range<'_, Box<str>, M> {
-        self.entries
-            .range::<str, _>((Bound::Included(from), Bound::Unbounded))
+        self.entries.range::<str, _>((Bound::Included(from), Bound::Unbounded))
     }
 }
 
@@ -153,18 +147,12 @@ fn examine(filter: &[&str], key: &str) -> Finding {
         }
         start = end + 1;
     }
-    if levels.next().is_some() {
-        seek_behind(key, plus_end)
-    } else {
-        Finding::Match
-    }
+    if levels.next().is_some() { seek_behind(key, plus_end) } else { Finding::Match }
 }
 
 /// Where to go on when nothing else can match with the level that the last `+` stands for.
 fn seek_behind(key: &str, plus_end: Option<usize>) -> Finding {
-    plus_end.map_or(Finding::End, |end| {
-        Finding::Seek([&key[..end], BEHIND_SUBTREE].concat())
-    })
+    plus_end.map_or(Finding::End, |end| Finding::Seek([&key[..end], BEHIND_SUBTREE].concat()))
 }
 
 /// The levels before the first wildcard, as the beginning of a key.
@@ -213,9 +201,8 @@ mod tests {
 
     /// Topics that share levels, have empty ones, and levels that sort close to a separator.
     fn topic() -> impl Strategy<Value = String> {
-        let level = prop::sample::select(vec![
-            "", "a", "a", "b", "b", "c", "ab", "a\u{1}", "$a", "$", "é",
-        ]);
+        let level =
+            prop::sample::select(vec!["", "a", "a", "b", "b", "c", "ab", "a\u{1}", "$a", "$", "é"]);
         prop::collection::vec(level, 1..5)
             .prop_map(|levels| levels.join("/"))
             .prop_filter("not empty", |topic| !topic.is_empty())
@@ -232,10 +219,7 @@ mod tests {
     }
 
     fn change() -> impl Strategy<Value = Change> {
-        prop_oneof![
-            topic().prop_map(Change::Insert),
-            topic().prop_map(Change::Remove)
-        ]
+        prop_oneof![topic().prop_map(Change::Insert), topic().prop_map(Change::Remove)]
     }
 
     fn name(topic: &str) -> TopicName<'_> {

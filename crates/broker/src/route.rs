@@ -1,13 +1,13 @@
 //! Who gets a message: the result of matching a topic, kept by each shard until the subscriptions
 //! of that part of the topic space change.
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ferrymq_codec::QoS;
 
-use crate::identity::{SessionRef, ShardIndex};
-use crate::subscriptions::{GroupRoute, Subscription};
+use crate::identity::{GroupNumber, SessionNumber, SessionRef, ShardIndex};
 
 /// The subscribers of a topic, as one shard sees them.
 #[derive(Debug)]
@@ -40,20 +40,42 @@ pub(crate) struct Target {
     pub(crate) durable: bool,
 }
 
-impl Target {
-    pub(crate) fn new(subscription: &Subscription, none: &Arc<[NonZeroU32]>) -> Self {
-        Self {
-            session: subscription.session,
-            identifiers: subscription
-                .identifier
-                .map_or_else(|| Arc::clone(none), |identifier| Arc::from([identifier])),
-            maximum_qos: subscription.options.maximum_qos,
-            no_local: subscription.options.no_local,
-            retain_as_published: subscription.options.retain_as_published,
-            durable: subscription.durable,
-        }
+/// A shared subscription as a route sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct GroupRoute {
+    pub(crate) number: GroupNumber,
+    pub(crate) members: Arc<[Target]>,
+    /// How many members, from the front, are connected.
+    pub(crate) connected: usize,
+    pub(crate) turn: Arc<AtomicUsize>,
+}
+
+impl GroupRoute {
+    /// The next member in turn: among the connected ones, or, where there are none, among all that
+    /// are persistent. `except` is passed over.
+    pub(crate) fn pick(&self, except: Option<SessionNumber>) -> Option<&Target> {
+        let connected = self.members.get(..self.connected).unwrap_or_default();
+        self.pick_from(connected, except).or_else(|| {
+            let offline = self.members.get(self.connected..).unwrap_or_default();
+            self.pick_from(offline, except)
+        })
     }
 
+    fn pick_from<'a>(
+        &self,
+        members: &'a [Target],
+        except: Option<SessionNumber>,
+    ) -> Option<&'a Target> {
+        let count = NonZeroUsize::new(members.len())?;
+        let start = self.turn.fetch_add(1, Ordering::Relaxed) % count;
+        members[start..]
+            .iter()
+            .chain(&members[..start])
+            .find(|member| Some(member.session.number) != except)
+    }
+}
+
+impl Target {
     /// The RETAIN flag towards this session [MQTT-3.3.1-12, -13].
     pub(crate) const fn retain(&self, published: bool) -> bool {
         published && self.retain_as_published
@@ -64,12 +86,8 @@ impl Target {
         self.no_local &= other.no_local;
         self.retain_as_published |= other.retain_as_published;
         if !other.identifiers.is_empty() {
-            self.identifiers = self
-                .identifiers
-                .iter()
-                .chain(other.identifiers.iter())
-                .copied()
-                .collect();
+            self.identifiers =
+                self.identifiers.iter().chain(other.identifiers.iter()).copied().collect();
         }
     }
 }
@@ -90,9 +108,7 @@ impl Route {
             same
         });
         let durable = targets.iter().any(|target| target.durable)
-            || groups
-                .iter()
-                .any(|group| group.members.iter().any(|member| member.durable));
+            || groups.iter().any(|group| group.members.iter().any(|member| member.durable));
         let mut local = Vec::new();
         let mut remote: Vec<(ShardIndex, Vec<Target>)> = Vec::new();
         for target in targets {
@@ -105,13 +121,7 @@ impl Route {
                 remote.push((home, vec![target]));
             }
         }
-        Self {
-            topic,
-            local,
-            remote,
-            groups,
-            durable,
-        }
+        Self { topic, local, remote, groups, durable }
     }
 
     /// Whether nobody gets the messages of this topic.

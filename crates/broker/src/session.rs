@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use ferrymq_codec::{Delivery, PacketId, QoS};
+use ferrymq_codec::{Delivery, PacketId, QoS, ReasonCode, SubscriptionOptions};
 use ferrymq_protocol::inbound::Inbound;
 use ferrymq_protocol::outbound::Outbound;
 use ferrymq_protocol::server::Reply;
@@ -25,8 +25,6 @@ use crate::record::{Fetch, Fetched, FetchedMessage, Record};
 use crate::retained_table::Cursor;
 use crate::slots::Slots;
 use crate::will::Will;
-use ferrymq_codec::ReasonCode;
-use ferrymq_codec::SubscriptionOptions;
 
 /// A session.
 #[derive(Debug)]
@@ -170,12 +168,7 @@ impl Session {
             return;
         }
         effects.metrics().messages_queued.add(1);
-        self.queue.push(Queued {
-            kept: Kept::Stored(number),
-            weight,
-            group: Some(group),
-            qos,
-        });
+        self.queue.push(Queued { kept: Kept::Stored(number), weight, group: Some(group), qos });
     }
 
     /// The client has a new connection and CONNACK is written: PUBREL and PUBLISH are sent again
@@ -183,29 +176,14 @@ impl Session {
     pub(crate) fn resume(&mut self, connection: &mut Connection, effects: &mut Effects) {
         let after = effects.last_record();
         for packet_id in self.outbound.released() {
-            connection.reply(
-                Reply::PubRel(packet_id, ReasonCode::Success),
-                after,
-                effects,
-            );
+            connection.reply(Reply::PubRel(packet_id, ReasonCode::Success), after, effects);
         }
-        let again: VecDeque<PacketId> = self
-            .outbound
-            .published()
-            .map(|sent| sent.packet_id)
-            .collect();
+        let again: VecDeque<PacketId> =
+            self.outbound.published().map(|sent| sent.packet_id).collect();
         // What an older connection had fetched belongs to another order of the line.
-        let request = self
-            .line
-            .as_ref()
-            .map_or(0, |line| line.request.wrapping_add(1));
-        self.line = (!again.is_empty() || !self.queue.is_empty()).then(|| {
-            Box::new(Line {
-                again,
-                request,
-                ..Line::default()
-            })
-        });
+        let request = self.line.as_ref().map_or(0, |line| line.request.wrapping_add(1));
+        self.line = (!again.is_empty() || !self.queue.is_empty())
+            .then(|| Box::new(Line { again, request, ..Line::default() }));
     }
 
     /// Sends what is in line, as far as the client, its connection and the store allow.
@@ -238,8 +216,8 @@ impl Session {
         self.line.is_some() || !self.queue.is_empty() || !self.walks.is_empty()
     }
 
-    /// Stored messages have come; whether they were waited for. `false` in the result's place means
-    /// that the fetch failed and is to be tried again later.
+    /// Stored messages have come: `Some(true)`. The fetch has failed and is to be tried again later:
+    /// `Some(false)`. Nobody waits for this answer: `None`.
     pub(crate) fn fetched(&mut self, fetched: Fetched) -> Option<bool> {
         let line = self.line.as_mut()?;
         if line.fetching == 0 || line.request != fetched.request {
@@ -247,17 +225,12 @@ impl Session {
         }
         let covered = std::mem::take(&mut line.fetching);
         line.request = line.request.wrapping_add(1);
-        match fetched.messages {
-            Some(messages) => {
-                line.covered += covered;
-                line.window.extend(messages);
-                Some(true)
-            }
-            None => {
-                line.resting = true;
-                Some(false)
-            }
+        line.resting = fetched.messages.is_none();
+        if let Some(messages) = fetched.messages {
+            line.covered += covered;
+            line.window.extend(messages);
         }
+        Some(!line.resting)
     }
 
     /// The time to try a failed fetch again has come.
@@ -268,7 +241,7 @@ impl Session {
     }
 
     /// PUBACK, or PUBREC with an error: the message is the client's, or refused by it.
-    pub(crate) fn settle(&mut self, packet_id: PacketId, sent: InFlight, effects: &mut Effects) {
+    pub(crate) fn settle(&mut self, packet_id: PacketId, sent: &InFlight, effects: &mut Effects) {
         self.forget_in_line(packet_id, sent.kept.number());
         effects.settle(self.place.number, sent.kept.number());
     }
@@ -277,17 +250,13 @@ impl Session {
     pub(crate) fn released(
         &mut self,
         packet_id: PacketId,
-        sent: InFlight,
+        sent: &InFlight,
         effects: &mut Effects,
     ) -> Option<RecordNumber> {
         let message = sent.kept.number()?;
         self.forget_in_line(packet_id, Some(message));
         let session = self.place.number;
-        Some(effects.record(Record::Released {
-            session,
-            message,
-            packet_id,
-        }))
+        Some(effects.record(Record::Released { session, message, packet_id }))
     }
 
     /// Everything that the session is owed and that may go to another member of its group; the
@@ -295,27 +264,25 @@ impl Session {
     /// ends [MQTT-4.8.2-5].
     pub(crate) fn dissolve(&mut self, gone: &mut Vec<RecordNumber>) -> Vec<Orphan> {
         let mut orphans = Vec::new();
-        let sent: Vec<(QoS, InFlight)> = {
-            let qos: Vec<QoS> = self.outbound.published().map(|sent| sent.qos).collect();
-            qos.into_iter()
-                .zip(self.outbound.take_back(|_| true))
-                .collect()
-        };
-        for (qos, sent) in sent {
-            let group = sent.group.filter(|_| qos == QoS::AtLeastOnce);
-            collect(sent.kept, qos, 0, group, &mut orphans, gone);
+        for sent in self.outbound.take_back(|sent| sent.qos == QoS::AtLeastOnce) {
+            collect(sent.kept, QoS::AtLeastOnce, 0, sent.group, &mut orphans, gone);
+        }
+        for sent in self.outbound.take_back(|_| true) {
+            collect(sent.kept, QoS::ExactlyOnce, 0, None, &mut orphans, gone);
         }
         while let Some(entry) = self.queue.pop() {
-            collect(
-                entry.kept,
-                entry.qos,
-                entry.weight,
-                entry.group,
-                &mut orphans,
-                gone,
-            );
+            collect(entry.kept, entry.qos, entry.weight, entry.group, &mut orphans, gone);
         }
         orphans
+    }
+
+    /// Whether its client is there and takes more than is already under way.
+    pub(crate) fn has_room(&self, connections: &Slots<Connection>, effects: &Effects) -> bool {
+        self.connection.and_then(|connection| connections.get(connection.0)).is_some_and(
+            |connection| {
+                connection.is_open() && connection.output.len() < effects.limits.output_room
+            },
+        )
     }
 
     fn open_connection<'c>(
@@ -323,9 +290,7 @@ impl Session {
         connections: &'c mut Slots<Connection>,
     ) -> Option<&'c mut Connection> {
         let ConnectionRef(id) = self.connection?;
-        connections
-            .get_mut(id)
-            .filter(|connection| connection.is_open())
+        connections.get_mut(id).filter(|connection| connection.is_open())
     }
 
     /// Whether a new message may be sent at once, not overtaking anything.
@@ -339,10 +304,7 @@ impl Session {
     fn has_window(&self, connection: &Connection) -> bool {
         let again = self.line.as_ref().map_or(0, |line| line.again.len());
         let with_client = self.outbound.len() - again;
-        connection
-            .link
-            .as_ref()
-            .is_some_and(|link| with_client < link.send_maximum())
+        connection.link.as_ref().is_some_and(|link| with_client < link.send_maximum())
     }
 
     fn enqueue(&mut self, parcel: &mut Parcel<'_>, terms: Terms<'_>, effects: &mut Effects) {
@@ -361,12 +323,7 @@ impl Session {
         };
         effects.metrics().messages_queued.add(1);
         let weight = u32::try_from(weight).unwrap_or(u32::MAX);
-        self.queue.push(Queued {
-            kept,
-            weight,
-            group: terms.group,
-            qos: terms.qos,
-        });
+        self.queue.push(Queued { kept, weight, group: terms.group, qos: terms.qos });
     }
 
     /// Sends a message for the first time.
@@ -389,25 +346,18 @@ impl Session {
             (None, Some(_)) => Kept::Held(Box::new(held(parcel, terms))),
             (None, None) => Kept::Nothing,
         };
-        let in_flight = InFlight {
-            kept,
-            group: terms.group,
-        };
+        let in_flight = InFlight { kept, group: terms.group };
         let Some(packet_id) = self.outbound.publish(terms.qos, in_flight) else {
             self.enqueue(parcel, terms, effects);
             return;
         };
         let sent = terms.number.map(|message| {
             let session = self.place.number;
-            effects.record(Record::Sent {
-                session,
-                message,
-                packet_id,
-            })
+            effects.record(Record::Sent { session, message, packet_id })
         });
         if let (Some(sent), QoS::ExactlyOnce) = (sent, terms.qos) {
             let held = Box::new(held(parcel, terms));
-            connection.publish_later(packet_id, false, held, effects.id(sent), effects);
+            connection.publish_later(packet_id, false, held, Effects::id(sent), effects);
             return;
         }
         let writing = Writing {
@@ -428,11 +378,7 @@ impl Session {
         effects: &mut Effects,
         now: Instant,
     ) -> bool {
-        if let Some(packet_id) = self
-            .line
-            .as_ref()
-            .and_then(|line| line.again.front().copied())
-        {
+        if let Some(packet_id) = self.line.as_ref().and_then(|line| line.again.front().copied()) {
             return self.send_again(packet_id, connection, effects, now);
         }
         let Some(front) = self.queue.front() else {
@@ -456,20 +402,8 @@ impl Session {
             (None, Kept::Held(held)) => (held.message, held.retain, held.identifiers),
             (None, Kept::Stored(_) | Kept::Nothing) => return true,
         };
-        let terms = Terms {
-            qos,
-            retain,
-            identifiers: &identifiers,
-            number,
-            group,
-        };
-        self.send(
-            &mut Parcel::owned(&message),
-            terms,
-            connection,
-            effects,
-            now,
-        );
+        let terms = Terms { qos, retain, identifiers: &identifiers, number, group };
+        self.send(&mut Parcel::owned(&message), terms, connection, effects, now);
         true
     }
 
@@ -527,22 +461,11 @@ impl Session {
         now: Instant,
     ) {
         if self.outbound.published_with(packet_id).is_some() {
-            self.write(
-                packet_id,
-                dup,
-                QoS::ExactlyOnce,
-                held,
-                connection,
-                effects,
-                now,
-            );
+            self.write(packet_id, dup, QoS::ExactlyOnce, held, connection, effects, now);
         }
     }
 
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the parts of a shard, borrowed one by one"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "the parts of a shard, borrowed one by one")]
     fn write(
         &mut self,
         packet_id: PacketId,
@@ -560,10 +483,7 @@ impl Session {
             identifiers: &held.identifiers,
         };
         let mut parcel = Parcel::owned(&held.message);
-        if connection
-            .publish(&mut parcel, writing, effects, now)
-            .is_err()
-        {
+        if connection.publish(&mut parcel, writing, effects, now).is_err() {
             self.too_large(packet_id, effects);
         }
     }
@@ -583,27 +503,16 @@ impl Session {
             return;
         }
         let again = line.again.iter().filter_map(|packet_id| {
-            self.outbound
-                .published_with(*packet_id)?
-                .message
-                .kept
-                .number()
+            self.outbound.published_with(*packet_id)?.message.kept.number()
         });
         let queued = self.queue.iter().filter_map(|entry| entry.kept.number());
-        let messages: Vec<RecordNumber> = again
-            .chain(queued)
-            .skip(line.covered)
-            .take(FETCH_WINDOW)
-            .collect();
+        let messages: Vec<RecordNumber> =
+            again.chain(queued).skip(line.covered).take(FETCH_WINDOW).collect();
         if messages.is_empty() {
             return;
         }
         line.fetching = messages.len();
-        effects.fetches.push(Fetch {
-            session: self.place,
-            request: line.request,
-            messages,
-        });
+        effects.fetches.push(Fetch { session: self.place, request: line.request, messages });
     }
 
     /// The fetched message at the front of the line.
@@ -613,10 +522,9 @@ impl Session {
         };
         line.covered -= 1;
         match line.window.front() {
-            Some(fetched) if fetched.number == number => line
-                .window
-                .pop_front()
-                .map_or(Lookup::Unknown, Lookup::Found),
+            Some(fetched) if fetched.number == number => {
+                line.window.pop_front().map_or(Lookup::Unknown, Lookup::Found)
+            }
             _ => Lookup::Unknown,
         }
     }
@@ -718,12 +626,7 @@ fn collect(
     gone: &mut Vec<RecordNumber>,
 ) {
     match group {
-        Some(group) => orphans.push(Orphan {
-            group,
-            qos,
-            weight,
-            kept,
-        }),
+        Some(group) => orphans.push(Orphan { group, qos, weight, kept }),
         None => gone.extend(kept.number()),
     }
 }

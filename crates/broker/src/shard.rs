@@ -20,10 +20,10 @@ use hashbrown::{HashMap, HashTable};
 use slab::Slab;
 
 use crate::access::{Access, Answer, Ask, Asker, Question, Verdict};
-use crate::connection::{Connection, Deferred, OpenQuestion, Phase};
+use crate::connection::{Connection, Deferred, Phase};
 use crate::directory::Directory;
 use crate::effects::Effects;
-use crate::identity::{ConnectionId, SessionNumber, SessionRef, ShardIndex};
+use crate::identity::{ConnectionId, SessionRef, ShardIndex};
 use crate::limits::Limits;
 use crate::mail::Mail;
 use crate::output::Output;
@@ -114,14 +114,7 @@ pub(crate) enum Timer {
 impl Shard {
     /// A shard without connections.
     pub fn new(options: ShardOptions) -> Self {
-        let ShardOptions {
-            index,
-            limits,
-            directory,
-            access,
-            now,
-            seed,
-        } = options;
+        let ShardOptions { index, limits, directory, access, now, seed } = options;
         let hasher = FixedState::with_seed(directory.seed());
         let mut timers = TimerWheel::new(now);
         if index.0 == 0 {
@@ -161,10 +154,9 @@ impl Shard {
 
     /// A connection has moved here, to the home of its client. `opened` is when it was accepted.
     pub fn arrive(&mut self, peer: SocketAddr, opened: Instant) -> ConnectionId {
-        let id = self.connections.insert(|id| Connection {
-            moved: true,
-            ..Connection::new(id, peer, opened)
-        });
+        let id = self
+            .connections
+            .insert(|id| Connection { moved: true, ..Connection::new(id, peer, opened) });
         self.effects.metrics().connections_opened.add(1);
         self.arm_connection(id, opened.saturating_add(self.limits.connect_timeout));
         id
@@ -216,15 +208,11 @@ impl Shard {
     /// Takes a letter from another shard.
     pub fn take_mail(&mut self, mail: Mail, now: Instant) {
         match mail {
-            Mail::Deliver {
-                message,
-                number,
-                route,
-            } => {
+            Mail::Deliver { message, number, route } => {
                 self.deliver_mail(&message, number, &route, now);
             }
             Mail::DeliverShared(shared) => self.deliver_shared(*shared, now),
-            Mail::Owed(owed) => self.take_owed(*owed, now),
+            Mail::Owed(owed) => self.take_owed(&owed, now),
         }
     }
 
@@ -251,11 +239,9 @@ impl Shard {
         };
         match session.fetched(fetched) {
             Some(true) => {
-                session_of(&mut self.sessions, place)
-                    .into_iter()
-                    .for_each(|session| {
-                        session.pump(&mut self.connections, &mut self.effects, now)
-                    });
+                if let Some(session) = session_of(&mut self.sessions, place) {
+                    session.pump(&mut self.connections, &mut self.effects, now);
+                }
             }
             Some(false) => {
                 self.effects.metrics().fetches_failed.add(1);
@@ -323,9 +309,7 @@ impl Shard {
 
     /// A connection's output.
     pub fn output(&mut self, id: ConnectionId) -> Option<&mut Output> {
-        self.connections
-            .get_mut(id)
-            .map(|connection| &mut connection.output)
+        self.connections.get_mut(id).map(|connection| &mut connection.output)
     }
 
     /// `count` bytes of a connection's output were written.
@@ -425,20 +409,13 @@ impl Shard {
             self.routes.clear();
         }
         let route = Arc::new(route);
-        self.routes
-            .insert(Arc::clone(&route.topic), (version, Arc::clone(&route)));
+        self.routes.insert(Arc::clone(&route.topic), (version, Arc::clone(&route)));
         route
     }
 
     /// The session at this place, unless another has taken it.
     pub(crate) fn session(&mut self, place: SessionRef) -> Option<&mut Session> {
         session_of(&mut self.sessions, place)
-    }
-
-    pub(crate) fn session_number(&self, slot: u32) -> Option<SessionNumber> {
-        self.sessions
-            .get(slot as usize)
-            .map(|session| session.place.number)
     }
 
     /// Writes what waited for records that are durable now.
@@ -454,14 +431,9 @@ impl Shard {
                         self.connack_written(id, now);
                     }
                 }
-                Deferred::Publish {
-                    packet_id,
-                    dup,
-                    held,
-                } => {
-                    let session = connection
-                        .session
-                        .and_then(|slot| self.sessions.get_mut(slot as usize));
+                Deferred::Publish { packet_id, dup, held } => {
+                    let session =
+                        connection.session.and_then(|slot| self.sessions.get_mut(slot as usize));
                     if let Some(session) = session {
                         session.publish_deferred(
                             packet_id,
@@ -493,27 +465,19 @@ impl Shard {
         {
             return Some(verdict.clone());
         }
-        let asker = Asker {
-            peer: connection.peer,
-            client_id,
-            username: connection.username.as_deref(),
-        };
+        let asker =
+            Asker { peer: connection.peer, client_id, username: connection.username.as_deref() };
         if let Some(verdict) = self.access.decide(&asker, question) {
             return Some(verdict);
         }
         let request = connection.next_request;
         connection.next_request = request.wrapping_add(1);
         let deadline = now.saturating_add(self.limits.answer_timeout);
-        let open = connection.question.get_or_insert_default();
-        *open = Box::new(OpenQuestion {
-            open: Some(request),
-            asked: nth,
-            deadline,
-            verdicts: std::mem::take(&mut open.verdicts),
-        });
-        self.effects
-            .asks
-            .push(Ask::new(self.index, id, request, &asker, question));
+        let known = connection.question.get_or_insert_default();
+        known.open = Some(request);
+        known.asked = nth;
+        known.deadline = deadline;
+        self.effects.asks.push(Ask::new(self.index, id, request, &asker, question));
         self.arm_connection(id, deadline);
         None
     }
@@ -549,11 +513,7 @@ impl Shard {
             Phase::Opening => return Some(Reading::Paused),
             Phase::AwaitingConnect | Phase::Authenticating | Phase::Open => {}
         }
-        if connection
-            .question
-            .as_ref()
-            .is_some_and(|question| question.open.is_some())
-        {
+        if connection.question.as_ref().is_some_and(|question| question.open.is_some()) {
             return Some(Reading::Paused);
         }
         if congested {
@@ -600,10 +560,7 @@ impl Shard {
         };
         if matches!(step, Step::Done)
             && let Some(connection) = self.connections.get_mut(id)
-            && connection
-                .question
-                .as_ref()
-                .is_some_and(|question| question.open.is_none())
+            && connection.question.as_ref().is_some_and(|question| question.open.is_none())
         {
             // The next packet asks anew.
             connection.question = None;

@@ -17,10 +17,7 @@ struct Entry<T> {
 
 impl<T> Slots<T> {
     pub(crate) const fn new() -> Self {
-        Self {
-            entries: Vec::new(),
-            free: Vec::new(),
-        }
+        Self { entries: Vec::new(), free: Vec::new() }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -29,18 +26,12 @@ impl<T> Slots<T> {
 
     pub(crate) fn insert(&mut self, make: impl FnOnce(ConnectionId) -> T) -> ConnectionId {
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.entries.push(Entry {
-                generation: 0,
-                value: None,
-            });
+            self.entries.push(Entry { generation: 0, value: None });
             u32::try_from(self.entries.len() - 1).expect("fewer than 2^32 connections exist")
         });
         let entry = &mut self.entries[slot as usize];
         entry.generation = entry.generation.wrapping_add(1);
-        let id = ConnectionId {
-            slot,
-            generation: entry.generation,
-        };
+        let id = ConnectionId { slot, generation: entry.generation };
         entry.value = Some(Box::new(make(id)));
         id
     }
@@ -73,10 +64,7 @@ impl<T> Slots<T> {
         (0u32..)
             .zip(&self.entries)
             .filter(|(_, entry)| entry.value.is_some())
-            .map(|(slot, entry)| ConnectionId {
-                slot,
-                generation: entry.generation,
-            })
+            .map(|(slot, entry)| ConnectionId { slot, generation: entry.generation })
             .collect()
     }
 }

@@ -14,12 +14,11 @@ use ferrymq_protocol::server::Reply;
 use ferrymq_protocol::time::Instant;
 
 use crate::access::{Question, Verdict};
-use crate::connection::Connection;
 use crate::identity::{ConnectionId, SessionRef};
 use crate::message::{Message, Parcel};
 use crate::record::{Record, StoredTarget};
 use crate::session::{Terms, Walk};
-use crate::shard::{SWEEP_INTERVAL, Shard, Step, Timer, session_of};
+use crate::shard::{Shard, Step, session_of};
 use crate::subscriptions::Subscription;
 
 impl Shard {
@@ -33,10 +32,8 @@ impl Shard {
         let client_id = self.client_id_of(id);
         let mut verdicts = Vec::with_capacity(subscribe.filters.len());
         for (nth, (filter, options)) in subscribe.filters.iter().enumerate() {
-            let question = Question::Subscribe {
-                filter: filter.as_str(),
-                qos: options.maximum_qos,
-            };
+            let question =
+                Question::Subscribe { filter: filter.as_str(), qos: options.maximum_qos };
             match self.ask(id, &client_id, nth, &question, now) {
                 Some(verdict) => verdicts.push(verdict),
                 None => return Step::Park,
@@ -92,13 +89,6 @@ impl Shard {
         }
     }
 
-    /// Forgets retained messages that have expired.
-    pub(crate) fn sweep_retained(&mut self, now: Instant) {
-        self.sweep = self.directory.sweep_retained(self.sweep.as_ref(), now);
-        self.timers
-            .insert(now.saturating_add(SWEEP_INTERVAL), Timer::Sweep);
-    }
-
     /// Answers a request when what it has recorded is durable.
     fn answer(&mut self, id: ConnectionId, place: SessionRef, reply: Reply) {
         let durable = self.session(place).is_some_and(|session| session.durable);
@@ -110,9 +100,7 @@ impl Shard {
 
     fn place_of(&self, id: ConnectionId) -> Option<SessionRef> {
         let slot = self.connections.get(id)?.session?;
-        self.sessions
-            .get(slot as usize)
-            .map(|session| session.place)
+        self.sessions.get(slot as usize).map(|session| session.place)
     }
 
     fn add_subscription(
@@ -127,27 +115,16 @@ impl Shard {
             return ReasonCode::UnspecifiedError;
         };
         let durable = session.durable;
-        let known = session
-            .subscriptions
-            .iter()
-            .any(|known| **known == *filter.as_str());
+        let known = session.subscriptions.iter().any(|known| **known == *filter.as_str());
         if !known {
             if session.subscriptions.len() >= most {
                 return ReasonCode::QuotaExceeded;
             }
             session.subscriptions.push(Box::from(filter.as_str()));
         }
-        let subscription = Subscription {
-            session: place,
-            identifier,
-            options,
-            durable,
-        };
+        let subscription = Subscription { session: place, identifier, options, durable };
         let new = self.directory.subscribe(filter, subscription);
-        debug_assert_eq!(
-            new, !known,
-            "session and directory disagree about a subscription"
-        );
+        debug_assert_eq!(new, !known, "session and directory disagree about a subscription");
         if durable {
             self.effects.record(Record::Subscribed {
                 session: place.number,
@@ -176,20 +153,13 @@ impl Shard {
         let Some(session) = session_of(&mut self.sessions, place) else {
             return false;
         };
-        session
-            .subscriptions
-            .retain(|known| **known != *filter.as_str());
-        session
-            .walks
-            .retain(|walk| *walk.filter != *filter.as_str());
+        session.subscriptions.retain(|known| **known != *filter.as_str());
+        session.walks.retain(|walk| *walk.filter != *filter.as_str());
         let durable = session.durable;
         let removed = self.directory.unsubscribe(filter, place.number);
         if removed && durable {
             let filter = Box::from(filter.as_str());
-            self.effects.record(Record::Unsubscribed {
-                session: place.number,
-                filter,
-            });
+            self.effects.record(Record::Unsubscribed { session: place.number, filter });
         }
         removed
     }
@@ -204,9 +174,7 @@ impl Shard {
         let Some(session) = session_of(&mut self.sessions, place) else {
             return;
         };
-        session
-            .walks
-            .retain(|walk| *walk.filter != *filter.as_str());
+        session.walks.retain(|walk| *walk.filter != *filter.as_str());
         session.walks.push_back(Walk {
             filter: Box::from(filter.as_str()),
             options,
@@ -233,9 +201,7 @@ impl Shard {
         let mut found = Vec::new();
         let filter = TopicFilter::trusted(&walk.filter);
         let page = self.limits.retained_per_turn;
-        walk.after = self
-            .directory
-            .retained(filter, walk.after.as_ref(), page, &mut found);
+        walk.after = self.directory.retained(filter, walk.after.as_ref(), page, &mut found);
         for message in &found {
             self.deliver_retained(place, &walk, message, now);
         }
@@ -268,41 +234,12 @@ impl Shard {
                 identifiers: Arc::clone(&walk.identifiers),
             };
             let message = Arc::clone(message);
-            self.effects.record(Record::Message {
-                message,
-                targets: vec![target],
-            })
+            self.effects.record(Record::Message { message, targets: vec![target] })
         });
         // [MQTT-3.3.1-8]
-        let terms = Terms {
-            qos,
-            retain: true,
-            identifiers: &walk.identifiers,
-            number,
-            group: None,
-        };
+        let terms =
+            Terms { qos, retain: true, identifiers: &walk.identifiers, number, group: None };
         let mut parcel = Parcel::owned(message);
-        session.deliver(
-            &mut parcel,
-            terms,
-            &mut self.connections,
-            &mut self.effects,
-            now,
-        );
-    }
-}
-
-impl crate::session::Session {
-    /// Whether its client is there and takes more than is already under way.
-    fn has_room(
-        &self,
-        connections: &crate::slots::Slots<Connection>,
-        effects: &crate::effects::Effects,
-    ) -> bool {
-        self.connection.is_some_and(|connection| {
-            connections.get(connection.0).is_some_and(|connection| {
-                connection.is_open() && connection.output.len() < effects.limits.output_room
-            })
-        })
+        session.deliver(&mut parcel, terms, &mut self.connections, &mut self.effects, now);
     }
 }

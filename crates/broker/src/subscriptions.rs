@@ -1,16 +1,16 @@
 //! Who wants what: every subscription of every session, by filter, and the groups of shared
 //! subscriptions (sections 3.8.3 and 4.8.2).
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
 use ferrymq_codec::{SubscriptionOptions, TopicFilter, TopicName};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::identity::{GroupNumber, SessionNumber, SessionRef, ShardIndex};
-use crate::route::{Route, Target};
+use crate::route::{GroupRoute, Route, Target};
 use crate::topic_tree::TopicTree;
 
 /// A session's subscription to one filter.
@@ -21,41 +21,6 @@ pub(crate) struct Subscription {
     pub(crate) options: SubscriptionOptions,
     /// Whether the session is persistent.
     pub(crate) durable: bool,
-}
-
-/// A shared subscription as a route sees it.
-#[derive(Clone, Debug)]
-pub(crate) struct GroupRoute {
-    pub(crate) number: GroupNumber,
-    pub(crate) members: Arc<[Target]>,
-    /// How many members, from the front, are connected.
-    connected: usize,
-    turn: Arc<AtomicUsize>,
-}
-
-impl GroupRoute {
-    /// The next member in turn: among the connected ones, or, where there are none, among all that
-    /// are persistent. `except` is passed over.
-    pub(crate) fn pick(&self, except: Option<SessionNumber>) -> Option<&Target> {
-        let connected = self.members.get(..self.connected).unwrap_or_default();
-        self.pick_from(connected, except).or_else(|| {
-            let offline = self.members.get(self.connected..).unwrap_or_default();
-            self.pick_from(offline, except)
-        })
-    }
-
-    fn pick_from<'a>(
-        &self,
-        members: &'a [Target],
-        except: Option<SessionNumber>,
-    ) -> Option<&'a Target> {
-        let count = NonZeroUsize::new(members.len())?;
-        let start = self.turn.fetch_add(1, Ordering::Relaxed) % count;
-        members[start..]
-            .iter()
-            .chain(&members[..start])
-            .find(|member| Some(member.session.number) != except)
-    }
 }
 
 /// All subscriptions of a broker.
@@ -122,16 +87,14 @@ impl Subscriptions {
     /// Adds a subscription, or replaces the session's subscription to the same filter
     /// [MQTT-3.8.4-3]; whether it is new.
     pub(crate) fn insert(&mut self, filter: TopicFilter<'_>, subscription: Subscription) -> bool {
-        let new = match filter.share() {
-            Some((share, filter)) => self.join(share.as_str(), filter, subscription),
-            None => {
-                let subscribers = self.tree.get_or_insert_with(filter, Subscribers::default);
-                let new = subscribers.sessions.insert(subscription, self.seed);
-                self.count += usize::from(new);
-                return new;
-            }
-        };
-        self.shared_count += usize::from(new);
+        if let Some((share, filter)) = filter.share() {
+            let new = self.join(share.as_str(), filter, subscription);
+            self.shared_count += usize::from(new);
+            return new;
+        }
+        let subscribers = self.tree.get_or_insert_with(filter, Subscribers::default);
+        let new = subscribers.sessions.insert(subscription, self.seed);
+        self.count += usize::from(new);
         new
     }
 
@@ -168,10 +131,7 @@ impl Subscriptions {
         let Some((share, plain)) = filter.share() else {
             return;
         };
-        let group = self
-            .tree
-            .get(plain)
-            .and_then(|found| found.group(share.as_str()));
+        let group = self.tree.get(plain).and_then(|found| found.group(share.as_str()));
         if let Some(member) = group
             .and_then(|number| self.groups.get_mut(&number))
             .and_then(|group| group.member(session))
@@ -186,7 +146,7 @@ impl Subscriptions {
         let mut groups = Vec::new();
         self.tree.for_each_match(topic, |subscribers| {
             subscribers.sessions.for_each(|subscription| {
-                targets.push(Target::new(subscription, &self.no_identifiers));
+                targets.push(self.target(subscription));
             });
             for (_, number) in &subscribers.groups {
                 groups.extend(self.group(*number));
@@ -203,7 +163,7 @@ impl Subscriptions {
         let members = connected
             .iter()
             .chain(&offline)
-            .map(|member| Target::new(&member.subscription, &self.no_identifiers))
+            .map(|member| self.target(&member.subscription))
             .collect();
         Some(GroupRoute {
             number,
@@ -211,6 +171,20 @@ impl Subscriptions {
             connected: connected.len(),
             turn: Arc::clone(&group.turn),
         })
+    }
+
+    fn target(&self, subscription: &Subscription) -> Target {
+        Target {
+            session: subscription.session,
+            identifiers: subscription.identifier.map_or_else(
+                || Arc::clone(&self.no_identifiers),
+                |identifier| Arc::from([identifier]),
+            ),
+            maximum_qos: subscription.options.maximum_qos,
+            no_local: subscription.options.no_local,
+            retain_as_published: subscription.options.retain_as_published,
+            durable: subscription.durable,
+        }
     }
 
     fn join(&mut self, share: &str, filter: TopicFilter<'_>, subscription: Subscription) -> bool {
@@ -221,24 +195,17 @@ impl Subscriptions {
             subscribers.groups.push((Box::from(share), number));
             number
         });
-        let group = self.groups.entry(number).or_insert_with(|| Group {
-            members: Vec::new(),
-            turn: Arc::new(AtomicUsize::new(0)),
-        });
-        let member = Member {
-            subscription,
-            connected: true,
-        };
-        match group.member(member.subscription.session.number) {
-            Some(known) => {
-                *known = member;
-                false
-            }
-            None => {
-                group.members.push(member);
-                true
-            }
+        let group = self
+            .groups
+            .entry(number)
+            .or_insert_with(|| Group { members: Vec::new(), turn: Arc::new(AtomicUsize::new(0)) });
+        let member = Member { subscription, connected: true };
+        if let Some(known) = group.member(member.subscription.session.number) {
+            *known = member;
+            return false;
         }
+        group.members.push(member);
+        true
     }
 }
 
@@ -248,10 +215,7 @@ impl Subscribers {
     }
 
     fn group(&self, share: &str) -> Option<GroupNumber> {
-        self.groups
-            .iter()
-            .find(|(name, _)| **name == *share)
-            .map(|(_, number)| *number)
+        self.groups.iter().find(|(name, _)| **name == *share).map(|(_, number)| *number)
     }
 
     fn leave(
@@ -267,9 +231,7 @@ impl Subscribers {
             return false;
         };
         let before = group.members.len();
-        group
-            .members
-            .retain(|member| member.subscription.session.number != session);
+        group.members.retain(|member| member.subscription.session.number != session);
         let removed = group.members.len() < before;
         if group.members.is_empty() {
             groups.remove(&number);
@@ -281,9 +243,7 @@ impl Subscribers {
 
 impl Group {
     fn member(&mut self, session: SessionNumber) -> Option<&mut Member> {
-        self.members
-            .iter_mut()
-            .find(|member| member.subscription.session.number == session)
+        self.members.iter_mut().find(|member| member.subscription.session.number == session)
     }
 }
 

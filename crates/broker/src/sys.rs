@@ -1,14 +1,10 @@
 //! `$SYS`: what the broker says of itself, as retained messages that are published again when they
 //! have changed. The topics are those that Mosquitto's users know.
 
-use ferrymq_codec::{Properties, QoS, TopicName};
 use ferrymq_protocol::time::Instant;
 
 use crate::directory::Directory;
-use crate::identity::SessionNumber;
-use crate::message::Publication;
 use crate::metrics::Metrics;
-use crate::shard::{Shard, Timer};
 
 /// What was published last.
 #[derive(Debug)]
@@ -20,35 +16,26 @@ pub(crate) struct SysTopics {
 
 impl SysTopics {
     pub(crate) const fn new(started: Instant) -> Self {
-        Self {
-            started,
-            published: Vec::new(),
-            most_connected: 0,
-        }
+        Self { started, published: Vec::new(), most_connected: 0 }
     }
 
     /// The topics whose values have changed.
-    fn changed(&mut self, directory: &Directory, now: Instant) -> Vec<(&'static str, String)> {
+    pub(crate) fn changed(
+        &mut self,
+        directory: &Directory,
+        now: Instant,
+    ) -> Vec<(&'static str, String)> {
         let metrics = directory.metrics();
         self.most_connected = self.most_connected.max(metrics.clients_connected());
         let uptime = now.saturating_duration_since(self.started).as_secs();
         let (subscriptions, shared) = directory.subscription_counts();
         let mut values = vec![
-            (
-                "$SYS/broker/version",
-                concat!("FerryMQ ", env!("CARGO_PKG_VERSION")).to_owned(),
-            ),
+            ("$SYS/broker/version", concat!("FerryMQ ", env!("CARGO_PKG_VERSION")).to_owned()),
             ("$SYS/broker/uptime", format!("{uptime} seconds")),
-            (
-                "$SYS/broker/clients/maximum",
-                self.most_connected.to_string(),
-            ),
+            ("$SYS/broker/clients/maximum", self.most_connected.to_string()),
             ("$SYS/broker/subscriptions/count", subscriptions.to_string()),
             ("$SYS/broker/shared_subscriptions/count", shared.to_string()),
-            (
-                "$SYS/broker/retained messages/count",
-                directory.retained_count().to_string(),
-            ),
+            ("$SYS/broker/retained messages/count", directory.retained_count().to_string()),
         ];
         values.extend(counted(metrics).map(|(topic, value)| (topic, value.to_string())));
         self.published.resize(values.len(), String::new());
@@ -64,26 +51,6 @@ impl SysTopics {
     }
 }
 
-impl Shard {
-    /// Publishes `$SYS`, and plans the next time.
-    pub(crate) fn publish_sys(&mut self, now: Instant) {
-        for (topic, value) in self.sys.changed(&self.directory, now) {
-            let publication = Publication {
-                topic: TopicName::trusted(topic),
-                properties: Properties::EMPTY,
-                payload: value.as_bytes(),
-                qos: QoS::AtMostOnce,
-                retain: true,
-                expires: Instant::FAR_FUTURE,
-                publisher: SessionNumber::BROKER,
-            };
-            self.publish_internally(&publication, now);
-        }
-        self.timers
-            .insert(now.saturating_add(self.limits.sys_interval), Timer::Sys);
-    }
-}
-
 fn counted(metrics: &Metrics) -> impl Iterator<Item = (&'static str, u64)> {
     let sessions = metrics.sessions();
     let connected = metrics.clients_connected();
@@ -92,64 +59,29 @@ fn counted(metrics: &Metrics) -> impl Iterator<Item = (&'static str, u64)> {
         ("$SYS/broker/clients/total", sessions),
         ("$SYS/broker/clients/connected", connected),
         ("$SYS/broker/clients/active", connected),
-        (
-            "$SYS/broker/clients/disconnected",
-            sessions.saturating_sub(connected),
-        ),
-        (
-            "$SYS/broker/clients/inactive",
-            sessions.saturating_sub(connected),
-        ),
+        ("$SYS/broker/clients/disconnected", sessions.saturating_sub(connected)),
+        ("$SYS/broker/clients/inactive", sessions.saturating_sub(connected)),
         ("$SYS/broker/clients/expired", metrics.sessions_expired()),
         ("$SYS/broker/messages/received", metrics.packets_received()),
         ("$SYS/broker/messages/sent", metrics.packets_sent()),
         ("$SYS/broker/messages/stored", metrics.messages_queued()),
-        (
-            "$SYS/broker/store/messages/count",
-            metrics.messages_queued(),
-        ),
+        ("$SYS/broker/store/messages/count", metrics.messages_queued()),
         ("$SYS/broker/bytes/received", metrics.bytes_received()),
         ("$SYS/broker/bytes/sent", metrics.bytes_sent()),
         ("$SYS/broker/publish/messages/dropped", dropped),
-        (
-            "$SYS/broker/publish/messages/received",
-            metrics.publishes_received(),
-        ),
-        (
-            "$SYS/broker/publish/messages/sent",
-            metrics.publishes_sent(),
-        ),
-        (
-            "$SYS/broker/publish/bytes/received",
-            metrics.publish_bytes_received(),
-        ),
-        (
-            "$SYS/broker/publish/bytes/sent",
-            metrics.publish_bytes_sent(),
-        ),
+        ("$SYS/broker/publish/messages/received", metrics.publishes_received()),
+        ("$SYS/broker/publish/messages/sent", metrics.publishes_sent()),
+        ("$SYS/broker/publish/bytes/received", metrics.publish_bytes_received()),
+        ("$SYS/broker/publish/bytes/sent", metrics.publish_bytes_sent()),
         (
             "$SYS/broker/connections/socket/count",
-            metrics
-                .connections_opened()
-                .saturating_sub(metrics.connections_closed()),
+            metrics.connections_opened().saturating_sub(metrics.connections_closed()),
         ),
         ("$SYS/ferrymq/closed/malformed", metrics.closed_malformed()),
-        (
-            "$SYS/ferrymq/closed/protocol error",
-            metrics.closed_protocol_error(),
-        ),
-        (
-            "$SYS/ferrymq/closed/keep alive",
-            metrics.closed_keep_alive(),
-        ),
-        (
-            "$SYS/ferrymq/closed/connect timeout",
-            metrics.closed_connect_timeout(),
-        ),
-        (
-            "$SYS/ferrymq/connections/refused",
-            metrics.connections_refused(),
-        ),
+        ("$SYS/ferrymq/closed/protocol error", metrics.closed_protocol_error()),
+        ("$SYS/ferrymq/closed/keep alive", metrics.closed_keep_alive()),
+        ("$SYS/ferrymq/closed/connect timeout", metrics.closed_connect_timeout()),
+        ("$SYS/ferrymq/connections/refused", metrics.connections_refused()),
         ("$SYS/ferrymq/access/denied", metrics.access_denied()),
         ("$SYS/ferrymq/take overs", metrics.take_overs()),
     ]

@@ -64,20 +64,14 @@ impl<T> TimerWheel<T> {
     /// Hands out `item` once `deadline` has come; at the next [`Self::advance`] if it has passed.
     pub(crate) fn insert(&mut self, deadline: Instant, item: T) {
         let since_start = deadline.as_nanos().saturating_sub(self.start.as_nanos());
-        self.place(Entry {
-            tick: since_start.div_ceil(TICK_NANOS),
-            item,
-        });
+        self.place(Entry { tick: since_start.div_ceil(TICK_NANOS), item });
     }
 
     /// When to call [`Self::advance`] again. Nothing may be due yet by then, but nothing is due
     /// more than a tick before it. `None` while the wheel is empty.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let tick = self.next_opening()?.tick;
-        Some(
-            self.start
-                .saturating_add(Duration::from_nanos(tick.saturating_mul(TICK_NANOS))),
-        )
+        Some(self.start.saturating_add(Duration::from_nanos(tick.saturating_mul(TICK_NANOS))))
     }
 
     /// Moves the time on and appends everything that is due to `fired`, tick by tick, but within a
@@ -92,21 +86,14 @@ impl<T> TimerWheel<T> {
     }
 
     fn next_opening(&self) -> Option<Opening> {
-        let (number, level) = self
-            .levels
-            .iter()
-            .enumerate()
-            .find(|(_, level)| level.occupied != 0)?;
+        let (number, level) =
+            self.levels.iter().enumerate().find(|(_, level)| level.occupied != 0)?;
         let digit = self.current >> (DIGIT_BITS * number);
         // Rotated so that the current slot is bit 0; the distance is then below 64.
         let distance = level.occupied.rotate_right(slot_of(digit)).trailing_zeros();
         let opened = digit + u64::from(distance);
         let tick = opened << (DIGIT_BITS * number);
-        Some(Opening {
-            level: number,
-            slot: slot_of(opened),
-            tick,
-        })
+        Some(Opening { level: number, slot: slot_of(opened), tick })
     }
 
     /// Hands out what is due in a slot and moves the rest of it down.
@@ -257,11 +244,8 @@ mod tests {
         fired.sort_unstable();
         let ticks = (now.as_nanos() - START.as_nanos()) / TICK_NANOS;
         let last = START.as_nanos() + ticks * TICK_NANOS;
-        let due: Vec<(u64, usize)> = model
-            .iter()
-            .copied()
-            .take_while(|(deadline, _)| *deadline <= last)
-            .collect();
+        let due: Vec<(u64, usize)> =
+            model.iter().copied().take_while(|(deadline, _)| *deadline <= last).collect();
         let mut expected: Vec<usize> = due.iter().map(|(_, number)| *number).collect();
         expected.sort_unstable();
         prop_assert_eq!(fired, expected);

@@ -42,20 +42,17 @@ impl<V> TopicTree<V> {
     /// An empty tree; `seed` should be a secret.
     pub(crate) fn new(seed: u64) -> Self {
         let hasher = FixedState::with_seed(seed);
-        Self {
-            table: HashTable::new(),
-            exact: Arena::new(),
-            trie: Trie::new(seed),
-            hasher,
-        }
+        Self { table: HashTable::new(), exact: Arena::new(), trie: Trie::new(seed), hasher }
     }
 
     /// How many filters there are.
+    #[cfg(test)]
     pub(crate) const fn len(&self) -> usize {
         self.exact.len() + self.trie.len()
     }
 
     /// Whether there is no filter.
+    #[cfg(test)]
     pub(crate) const fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -88,10 +85,7 @@ impl<V> TopicTree<V> {
         }
         let text = filter.as_str();
         let id = self.find_exact(text).unwrap_or_else(|| {
-            let id = self.exact.insert(Exact {
-                text: Text::new(text),
-                value: make(),
-            });
+            let id = self.exact.insert(Exact { text: Text::new(text), value: make() });
             let hash_of = |id: &Id<Exact<V>>| self.exact[*id].hash(&self.hasher);
             self.table.insert_unique(hash_of(&id), id, hash_of);
             id
@@ -106,9 +100,7 @@ impl<V> TopicTree<V> {
         }
         let text = filter.as_str().as_bytes();
         let hash = self.hasher.hash_one(text);
-        let entry = self
-            .table
-            .find_entry(hash, |id| self.exact[*id].text.as_bytes() == text);
+        let entry = self.table.find_entry(hash, |id| self.exact[*id].text.as_bytes() == text);
         let (id, _) = entry.ok()?.remove();
         shrink(&mut self.table, |id| self.exact[*id].hash(&self.hasher));
         Some(self.exact.remove(id).value)
@@ -123,6 +115,7 @@ impl<V> TopicTree<V> {
     }
 
     /// Visits all filters, in no order.
+    #[cfg(test)]
     pub(crate) fn for_each(&self, mut visit: impl FnMut(&str, &V)) {
         for exact in self.exact.iter() {
             visit(exact.text.as_str(), &exact.value);
@@ -133,9 +126,7 @@ impl<V> TopicTree<V> {
     fn find_exact(&self, text: &str) -> Option<Id<Exact<V>>> {
         let text = text.as_bytes();
         let hash = self.hasher.hash_one(text);
-        self.table
-            .find(hash, |id| self.exact[*id].text.as_bytes() == text)
-            .copied()
+        self.table.find(hash, |id| self.exact[*id].text.as_bytes() == text).copied()
     }
 }
 
@@ -282,13 +273,7 @@ mod tests {
 
     #[test]
     fn hash_matches_the_level_above_it() {
-        let tree = tree(&[
-            "sport/tennis/#",
-            "sport/tennis/+",
-            "sport/tennis",
-            "#",
-            "+/+",
-        ]);
+        let tree = tree(&["sport/tennis/#", "sport/tennis/+", "sport/tennis", "#", "+/+"]);
         assert_eq!(matches(&tree, "sport/tennis"), [0, 2, 3, 4]);
         assert_eq!(matches(&tree, "sport/tennis/player1"), [0, 1, 3]);
         assert_eq!(matches(&tree, "sport/tennis/player1/ranking"), [0, 3]);
@@ -305,14 +290,7 @@ mod tests {
 
     #[test]
     fn wildcards_at_the_first_level_do_not_match_dollar_topics() {
-        let tree = tree(&[
-            "#",
-            "+/monitor/Clients",
-            "$SYS/#",
-            "$SYS/monitor/+",
-            "+/+/#",
-            "+/$SYS",
-        ]);
+        let tree = tree(&["#", "+/monitor/Clients", "$SYS/#", "$SYS/monitor/+", "+/+/#", "+/$SYS"]);
         assert_eq!(matches(&tree, "$SYS/monitor/Clients"), [2, 3]);
         assert_eq!(matches(&tree, "a/$SYS"), [0, 4, 5]);
     }
@@ -333,9 +311,8 @@ mod tests {
 
     #[test]
     fn same_levels_below_many_parents_are_told_apart() {
-        let filters: Vec<String> = (0..4_000)
-            .map(|number| format!("{}/{}/+", number / 40, number % 40))
-            .collect();
+        let filters: Vec<String> =
+            (0..4_000).map(|number| format!("{}/{}/+", number / 40, number % 40)).collect();
         let filters: Vec<&str> = filters.iter().map(String::as_str).collect();
         let mut tree = tree(&filters);
         // A third of them goes; the others must neither move nor stand in for them.
@@ -343,11 +320,7 @@ mod tests {
             tree.remove(parsed(filter));
         }
         for (number, filter) in (0_u32..).zip(&filters) {
-            let expected = if number.is_multiple_of(3) {
-                vec![]
-            } else {
-                vec![number]
-            };
+            let expected = if number.is_multiple_of(3) { vec![] } else { vec![number] };
             assert_eq!(matches(&tree, &filter.replace('+', "a")), expected);
         }
     }

@@ -42,9 +42,6 @@ impl Will {
 
     /// The message to publish now.
     pub(crate) fn publication(&self, now: Instant) -> Publication<'_> {
-        Publication {
-            expires: expiry(self.expiry_interval, now),
-            ..self.message.publication()
-        }
+        Publication { expires: expiry(self.expiry_interval, now), ..self.message.publication() }
     }
 }

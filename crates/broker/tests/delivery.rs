@@ -6,9 +6,7 @@ mod world;
 use std::time::Duration;
 
 use ferrymq_broker::{Limits, Verdict};
-use ferrymq_codec::{
-    Delivery, Packet, Property, QoS, ReasonCode, Version,
-};
+use ferrymq_codec::{Delivery, Packet, Property, QoS, ReasonCode, Version};
 use std::num::NonZeroU16;
 use world::{AskLater, Client, Connecting, Got, World, qos1, qos2};
 
@@ -195,9 +193,10 @@ fn pipelined_connect_subscribe_publish_works_wherever_the_home_is() {
         let mut world = World::new(SHARDS);
         let client = world.open(0, Version::V3_1_1);
         let id = format!("c{number}");
-        let mut bytes = vec![0x10, 12 + id.len() as u8, 0, 4];
+        let length = u8::try_from(id.len()).expect("a short identifier");
+        let mut bytes = vec![0x10, 12 + length, 0, 4];
         bytes.extend(b"MQTT");
-        bytes.extend([4, 2, 0, 60, 0, id.len() as u8]);
+        bytes.extend([4, 2, 0, 60, 0, length]);
         bytes.extend(id.as_bytes());
         bytes.extend([0x82, 6, 0, 1, 0, 1, b't', 0]);
         bytes.extend([0x30, 5, 0, 1, b't', b'h', b'i']);
@@ -272,7 +271,14 @@ fn session_expires_and_messages_expire() {
     world.cut(client);
     let publisher = world.connect("publisher", |_| {});
     let expiry = [Property::MessageExpiryInterval(10)];
-    world.publish_with(publisher, "t", "short", qos1(1), false, &[Property::MessageExpiryInterval(3)]);
+    world.publish_with(
+        publisher,
+        "t",
+        "short",
+        qos1(1),
+        false,
+        &[Property::MessageExpiryInterval(3)],
+    );
     world.publish_with(publisher, "t", "long", qos1(2), false, &expiry);
     world.pass(Duration::from_secs(4));
     let (client, got) = world.connect_raw("client", with);
@@ -314,10 +320,8 @@ fn retained_messages_are_sent_by_page_with_the_retain_flag() {
     }
     let client = world.connect("client", |_| {});
     let got = world.subscribe(client, "r/+", QoS::AtLeastOnce);
-    let retained = got
-        .iter()
-        .filter(|got| matches!(got, Got::Publish(received) if received.retain))
-        .count();
+    let retained =
+        got.iter().filter(|got| matches!(got, Got::Publish(received) if received.retain)).count();
     assert_eq!(retained, 1000);
     world.publish_with(publisher, "r/0001", "", Delivery::AtMostOnce, true, &[]);
     let again = world.subscribe(client, "r/0001", QoS::AtLeastOnce);
@@ -370,10 +374,7 @@ fn late_answers_of_access_park_the_packet_and_what_follows() {
     assert!(matches!(got[..], [Got::ConnAck { .. }]), "{got:?}");
     let ask = world.asks.remove(0);
     world.answer(&ask, Verdict::Deny(ReasonCode::NotAuthorized));
-    assert_eq!(
-        world.take(client),
-        [Got::PubAck(1, ReasonCode::NotAuthorized), Got::PingResp]
-    );
+    assert_eq!(world.take(client), [Got::PubAck(1, ReasonCode::NotAuthorized), Got::PingResp]);
 }
 
 #[test]
@@ -425,8 +426,7 @@ fn shutdown_tells_clients() {
 
 #[test]
 fn queue_keeps_the_oldest_up_to_its_limit() {
-    let limits =
-        Limits { queued_messages: 5, sys_interval: Duration::ZERO, ..Limits::default() };
+    let limits = Limits { queued_messages: 5, sys_interval: Duration::ZERO, ..Limits::default() };
     let mut world = World::with(SHARDS, limits, || Box::new(ferrymq_broker::AllowAll));
     let with = |with: &mut Connecting| {
         with.expiry(60);

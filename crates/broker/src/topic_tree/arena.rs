@@ -24,11 +24,7 @@ enum Slot<T> {
 
 impl<T> Arena<T> {
     pub(super) const fn new() -> Self {
-        Self {
-            chunks: Vec::new(),
-            free: None,
-            len: 0,
-        }
+        Self { chunks: Vec::new(), free: None, len: 0 }
     }
 
     pub(super) const fn len(&self) -> usize {
@@ -62,6 +58,7 @@ impl<T> Arena<T> {
         entry
     }
 
+    #[cfg(test)]
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.chunks.iter().flatten().filter_map(|slot| match slot {
             Slot::Used(entry) => Some(entry),
@@ -74,16 +71,10 @@ impl<T> Arena<T> {
         if self.len.is_multiple_of(CHUNK) {
             self.chunks.push(Vec::with_capacity(CHUNK));
         }
-        let chunk = self
-            .chunks
-            .last_mut()
-            .expect("a chunk is pushed when the last one is full");
+        let chunk = self.chunks.last_mut().expect("a chunk is pushed when the last one is full");
         chunk.push(Slot::Used(entry));
         let number = u32::try_from(self.len + 1).ok().and_then(NonZeroU32::new);
-        Id(
-            number.expect("memory ends before the numbers do"),
-            PhantomData,
-        )
+        Id(number.expect("memory ends before the numbers do"), PhantomData)
     }
 
     fn slot_mut(&mut self, id: Id<T>) -> &mut Slot<T> {
@@ -95,11 +86,7 @@ impl<T> Arena<T> {
     pub(super) fn heap_bytes(&self) -> usize {
         let chunks = self.chunks.capacity() * size_of::<Vec<Slot<T>>>();
         chunks
-            + self
-                .chunks
-                .iter()
-                .map(|chunk| chunk.capacity() * size_of::<Slot<T>>())
-                .sum::<usize>()
+            + self.chunks.iter().map(|chunk| chunk.capacity() * size_of::<Slot<T>>()).sum::<usize>()
     }
 
     #[cfg(test)]

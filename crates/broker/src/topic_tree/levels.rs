@@ -26,20 +26,12 @@ pub(super) struct Level {
 
 impl Levels {
     pub(super) const fn new(seed: u64) -> Self {
-        Self {
-            table: HashTable::new(),
-            entries: Arena::new(),
-            hasher: FixedState::with_seed(seed),
-        }
+        Self { table: HashTable::new(), entries: Arena::new(), hasher: FixedState::with_seed(seed) }
     }
 
     pub(super) fn find(&self, text: &str) -> Option<LevelId> {
         let hash = self.hasher.hash_one(text.as_bytes());
-        self.table
-            .find(hash, |id| {
-                self.entries[*id].text.as_bytes() == text.as_bytes()
-            })
-            .copied()
+        self.table.find(hash, |id| self.entries[*id].text.as_bytes() == text.as_bytes()).copied()
     }
 
     /// The number of a text, which is in use once more.
@@ -48,10 +40,7 @@ impl Levels {
             self.entries[id].uses += 1;
             return id;
         }
-        let id = self.entries.insert(Level {
-            text: Text::new(text),
-            uses: 1,
-        });
+        let id = self.entries.insert(Level { text: Text::new(text), uses: 1 });
         let hash_of = |id: &LevelId| self.hasher.hash_one(self.entries[*id].text.as_bytes());
         self.table.insert_unique(hash_of(&id), id, hash_of);
         id
@@ -73,6 +62,7 @@ impl Levels {
         self.entries.remove(id);
     }
 
+    #[cfg(test)]
     pub(super) fn text(&self, id: LevelId) -> &str {
         self.entries[id].text.as_str()
     }
@@ -84,11 +74,7 @@ impl Levels {
 
     #[cfg(test)]
     pub(super) fn heap_bytes(&self) -> usize {
-        let texts: usize = self
-            .entries
-            .iter()
-            .map(|level| level.text.heap_bytes())
-            .sum();
+        let texts: usize = self.entries.iter().map(|level| level.text.heap_bytes()).sum();
         self.table.allocation_size() + self.entries.heap_bytes() + texts
     }
 }

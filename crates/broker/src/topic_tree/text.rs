@@ -25,6 +25,7 @@ impl Text {
         }
     }
 
+    #[cfg(test)]
     pub(super) fn as_str(&self) -> &str {
         match self {
             Self::Short { .. } => {

@@ -66,6 +66,7 @@ impl<V> Trie<V> {
         }
     }
 
+    #[cfg(test)]
     pub(super) const fn len(&self) -> usize {
         self.values.len()
     }
@@ -88,14 +89,11 @@ impl<V> Trie<V> {
         make: impl FnOnce() -> V,
     ) -> &mut V {
         let place = self.grow(filter);
-        let id = self
-            .node(place.node)
-            .value(place.subtree)
-            .unwrap_or_else(|| {
-                let id = self.values.insert(make());
-                *self.node_mut(place.node).value_mut(place.subtree) = Some(id);
-                id
-            });
+        let id = self.node(place.node).value(place.subtree).unwrap_or_else(|| {
+            let id = self.values.insert(make());
+            *self.node_mut(place.node).value_mut(place.subtree) = Some(id);
+            id
+        });
         &mut self.values[id]
     }
 
@@ -126,6 +124,7 @@ impl<V> Trie<V> {
     }
 
     /// Visits every filter, whose text is put together from the levels above.
+    #[cfg(test)]
     pub(super) fn for_each(&self, mut visit: impl FnMut(&str, &V)) {
         let mut levels = Vec::new();
         for node in self.nodes.iter().chain([&self.root]) {
@@ -193,19 +192,13 @@ impl<V> Trie<V> {
         for level in filter.levels() {
             node = match level {
                 "#" => {
-                    return Some(Place {
-                        node,
-                        subtree: true,
-                    });
+                    return Some(Place { node, subtree: true });
                 }
                 "+" => Some(self.node(node).plus?),
                 _ => Some(self.child(node, self.levels.find(level)?)?),
             };
         }
-        Some(Place {
-            node,
-            subtree: false,
-        })
+        Some(Place { node, subtree: false })
     }
 
     /// The place of a filter, with all nodes on the way there.
@@ -214,23 +207,14 @@ impl<V> Trie<V> {
         for level in filter.levels() {
             let known = match level {
                 "#" => {
-                    return Place {
-                        node,
-                        subtree: true,
-                    };
+                    return Place { node, subtree: true };
                 }
                 "+" => self.node(node).plus,
-                _ => self
-                    .levels
-                    .find(level)
-                    .and_then(|level| self.child(node, level)),
+                _ => self.levels.find(level).and_then(|level| self.child(node, level)),
             };
             node = known.or_else(|| Some(self.add_child(node, level)));
         }
-        Place {
-            node,
-            subtree: false,
-        }
+        Place { node, subtree: false }
     }
 
     fn add_child(&mut self, at: Option<NodeId<V>>, level: &str) -> NodeId<V> {
@@ -287,9 +271,7 @@ impl<V> Trie<V> {
                     let child = &self.nodes[*id];
                     child.parent == at && child.level == level
                 };
-                self.edges
-                    .find(edge_hash(&self.hasher, at, level), same)
-                    .copied()
+                self.edges.find(edge_hash(&self.hasher, at, level), same).copied()
             }
         }
     }
@@ -311,11 +293,7 @@ impl<V> Trie<V> {
     /// Nodes, levels and edges that are there.
     pub(super) fn sizes(&self) -> (usize, usize, usize) {
         let (root_level, root_child) = (1, usize::from(self.root.child.is_some()));
-        (
-            self.nodes.len(),
-            self.levels.len() - root_level,
-            self.edges.len() + root_child,
-        )
+        (self.nodes.len(), self.levels.len() - root_level, self.edges.len() + root_child)
     }
 
     pub(super) fn heap_bytes(&self) -> usize {
@@ -342,19 +320,11 @@ impl<V> Node<V> {
     }
 
     const fn value(&self, subtree: bool) -> Option<Id<V>> {
-        if subtree {
-            self.subtree_value
-        } else {
-            self.value
-        }
+        if subtree { self.subtree_value } else { self.value }
     }
 
     const fn value_mut(&mut self, subtree: bool) -> &mut Option<Id<V>> {
-        if subtree {
-            &mut self.subtree_value
-        } else {
-            &mut self.value
-        }
+        if subtree { &mut self.subtree_value } else { &mut self.value }
     }
 
     const fn is_bare(&self) -> bool {

@@ -19,17 +19,17 @@ use ferrymq_codec::{
 use ferrymq_protocol::time::Instant;
 
 /// A broker and its clients.
-pub struct World {
+pub(crate) struct World {
     shards: Vec<Shard>,
-    pub now: Instant,
+    pub(crate) now: Instant,
     clients: Vec<Peer>,
     store: Store,
     /// Whether records become durable in the turn in which they are made.
-    pub durable: bool,
+    pub(crate) durable: bool,
     /// Whether fetches are answered in the turn in which they are made.
-    pub fetches: bool,
+    pub(crate) fetches: bool,
     waiting_fetches: Vec<Fetch>,
-    pub asks: Vec<Ask>,
+    pub(crate) asks: Vec<Ask>,
 }
 
 /// A test's end of a connection.
@@ -45,11 +45,11 @@ struct Peer {
 
 /// Which connection of the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Client(usize);
+pub(crate) struct Client(usize);
 
 /// What a client got, in short.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Got {
+pub(crate) enum Got {
     ConnAck { session_present: bool, reason: ReasonCode },
     Publish(Box<Received>),
     PubAck(u16, ReasonCode),
@@ -65,15 +65,15 @@ pub enum Got {
 
 /// A PUBLISH that a client got.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Received {
-    pub topic: String,
-    pub payload: String,
-    pub qos: QoS,
-    pub packet_id: Option<u16>,
-    pub dup: bool,
-    pub retain: bool,
-    pub identifiers: Vec<u32>,
-    pub expiry: Option<u32>,
+pub(crate) struct Received {
+    pub(crate) topic: String,
+    pub(crate) payload: String,
+    pub(crate) qos: QoS,
+    pub(crate) packet_id: Option<u16>,
+    pub(crate) dup: bool,
+    pub(crate) retain: bool,
+    pub(crate) identifiers: Vec<u32>,
+    pub(crate) expiry: Option<u32>,
 }
 
 #[derive(Default)]
@@ -82,7 +82,7 @@ struct Store {
 }
 
 /// An access that leaves every question for later.
-pub struct AskLater;
+pub(crate) struct AskLater;
 
 impl Access for AskLater {
     fn decide(
@@ -95,13 +95,13 @@ impl Access for AskLater {
 }
 
 impl World {
-    pub fn new(shards: u16) -> Self {
+    pub(crate) fn new(shards: u16) -> Self {
         Self::with(shards, Limits { sys_interval: Duration::ZERO, ..Limits::default() }, || {
             Box::new(AllowAll)
         })
     }
 
-    pub fn with(shards: u16, limits: Limits, access: fn() -> Box<dyn Access>) -> Self {
+    pub(crate) fn with(shards: u16, limits: Limits, access: fn() -> Box<dyn Access>) -> Self {
         let directory = Arc::new(Directory::new(shards, 7));
         let limits = Arc::new(limits);
         let now = Instant::from_nanos(1_000_000_000);
@@ -130,7 +130,7 @@ impl World {
     }
 
     /// A new connection that has sent nothing yet.
-    pub fn open(&mut self, shard: usize, version: Version) -> Client {
+    pub(crate) fn open(&mut self, shard: usize, version: Version) -> Client {
         let peer = "127.0.0.1:50000".parse().expect("an address");
         let id = self.shards[shard].open(peer, self.now);
         self.clients.push(Peer {
@@ -145,7 +145,11 @@ impl World {
     }
 
     /// A connected client; CONNACK is taken off.
-    pub fn connect(&mut self, client_id: &str, with: impl FnOnce(&mut Connecting)) -> Client {
+    pub(crate) fn connect(
+        &mut self,
+        client_id: &str,
+        with: impl FnOnce(&mut Connecting),
+    ) -> Client {
         let (client, got) = self.connect_raw(client_id, with);
         assert!(
             matches!(got[0], Got::ConnAck { reason: ReasonCode::Success, .. }),
@@ -156,7 +160,7 @@ impl World {
     }
 
     /// A client that has sent CONNECT, and what it got.
-    pub fn connect_raw(
+    pub(crate) fn connect_raw(
         &mut self,
         client_id: &str,
         with: impl FnOnce(&mut Connecting),
@@ -168,7 +172,7 @@ impl World {
         (client, self.take(client))
     }
 
-    pub fn send_connect(&mut self, client: Client, client_id: &str, with: &Connecting) {
+    pub(crate) fn send_connect(&mut self, client: Client, client_id: &str, with: &Connecting) {
         let mut will_properties = PropertyBuffer::new();
         if with.will_delay > 0 {
             will_properties.push(Property::WillDelayInterval(with.will_delay)).expect("fits");
@@ -193,20 +197,20 @@ impl World {
         self.send(client, &packet);
     }
 
-    pub fn send(&mut self, client: Client, packet: &Packet<'_>) {
+    pub(crate) fn send(&mut self, client: Client, packet: &Packet<'_>) {
         let mut bytes = Vec::new();
         packet.encode(self.clients[client.0].version, &mut bytes).expect("a packet that fits");
         self.send_bytes(client, &bytes);
     }
 
-    pub fn send_bytes(&mut self, client: Client, bytes: &[u8]) {
+    pub(crate) fn send_bytes(&mut self, client: Client, bytes: &[u8]) {
         self.clients[client.0].unread.extend_from_slice(bytes);
         self.read(client);
         self.settle();
     }
 
     /// The connection breaks without a word.
-    pub fn cut(&mut self, client: Client) {
+    pub(crate) fn cut(&mut self, client: Client) {
         let peer = &mut self.clients[client.0];
         peer.closed = true;
         let id = peer.id;
@@ -214,19 +218,19 @@ impl World {
         self.settle();
     }
 
-    pub fn pass(&mut self, time: Duration) {
+    pub(crate) fn pass(&mut self, time: Duration) {
         self.now = self.now.saturating_add(time);
         self.settle();
     }
 
-    pub fn answer(&mut self, ask: &Ask, verdict: ferrymq_broker::Verdict) {
+    pub(crate) fn answer(&mut self, ask: &Ask, verdict: ferrymq_broker::Verdict) {
         let answer = Answer { connection: ask.connection, request: ask.request, verdict };
         self.shards[ask.shard.as_usize()].answered(answer);
         self.settle();
     }
 
     /// Answers the fetches that wait, or lets them fail.
-    pub fn answer_fetches(&mut self, well: bool) {
+    pub(crate) fn answer_fetches(&mut self, well: bool) {
         for fetch in std::mem::take(&mut self.waiting_fetches) {
             let messages = well.then(|| self.store.fetch(&fetch));
             let fetched = Fetched { session: fetch.session, request: fetch.request, messages };
@@ -235,20 +239,20 @@ impl World {
         self.settle();
     }
 
-    pub fn waiting_fetches(&self) -> usize {
+    pub(crate) fn waiting_fetches(&self) -> usize {
         self.waiting_fetches.len()
     }
 
     /// Messages that the store keeps.
-    pub fn stored(&self) -> usize {
+    pub(crate) fn stored(&self) -> usize {
         self.store.messages.len()
     }
 
-    pub fn is_closed(&self, client: Client) -> bool {
+    pub(crate) fn is_closed(&self, client: Client) -> bool {
         self.clients[client.0].closed
     }
 
-    pub fn shut_down(&mut self) {
+    pub(crate) fn shut_down(&mut self) {
         for shard in &mut self.shards {
             shard.shut_down(self.now);
         }
@@ -256,7 +260,7 @@ impl World {
     }
 
     /// What the client got since the last time.
-    pub fn take(&mut self, client: Client) -> Vec<Got> {
+    pub(crate) fn take(&mut self, client: Client) -> Vec<Got> {
         let peer = &mut self.clients[client.0];
         let bytes = std::mem::take(&mut peer.received);
         let mut rest = bytes.as_slice();
@@ -275,13 +279,13 @@ impl World {
 
     /// The payloads of the messages that the client got and goes on to get while it acknowledges
     /// them as it should.
-    pub fn payloads(&mut self, client: Client) -> Vec<String> {
+    pub(crate) fn payloads(&mut self, client: Client) -> Vec<String> {
         let got = self.take(client);
         self.acknowledge(client, got)
     }
 
     /// The same, beginning with what was taken already.
-    pub fn acknowledge(&mut self, client: Client, mut got: Vec<Got>) -> Vec<String> {
+    pub(crate) fn acknowledge(&mut self, client: Client, mut got: Vec<Got>) -> Vec<String> {
         let mut payloads = Vec::new();
         while !got.is_empty() {
             for got in got {
@@ -303,7 +307,7 @@ impl World {
         payloads
     }
 
-    pub fn ack(
+    pub(crate) fn ack(
         &mut self,
         client: Client,
         make: fn(Acknowledgement<'static>) -> Packet<'static>,
@@ -315,11 +319,11 @@ impl World {
         self.send(client, &make(Acknowledgement { packet_id, reason, properties }));
     }
 
-    pub fn subscribe(&mut self, client: Client, filter: &str, qos: QoS) -> Vec<Got> {
+    pub(crate) fn subscribe(&mut self, client: Client, filter: &str, qos: QoS) -> Vec<Got> {
         self.subscribe_with(client, filter, |options| options.maximum_qos = qos, None)
     }
 
-    pub fn subscribe_with(
+    pub(crate) fn subscribe_with(
         &mut self,
         client: Client,
         filter: &str,
@@ -334,8 +338,7 @@ impl World {
         }
         let mut filters = Vec::new();
         let filter = TopicFilter::parse(filter).expect("a filter");
-        SubscriptionFilters::encode_into([(filter, options)].into_iter(), &mut filters)
-            .expect("fits");
+        SubscriptionFilters::encode_into([(filter, options)], &mut filters).expect("fits");
         let packet = Packet::Subscribe(Subscribe {
             packet_id: PacketId::FIRST,
             properties: properties.as_properties(),
@@ -345,11 +348,17 @@ impl World {
         self.take(client)
     }
 
-    pub fn publish(&mut self, client: Client, topic: &str, payload: &str, delivery: Delivery) {
+    pub(crate) fn publish(
+        &mut self,
+        client: Client,
+        topic: &str,
+        payload: &str,
+        delivery: Delivery,
+    ) {
         self.publish_with(client, topic, payload, delivery, false, &[]);
     }
 
-    pub fn publish_with(
+    pub(crate) fn publish_with(
         &mut self,
         client: Client,
         topic: &str,
@@ -373,7 +382,7 @@ impl World {
         self.send(client, &packet);
     }
 
-    pub fn disconnect(&mut self, client: Client, reason: ReasonCode) {
+    pub(crate) fn disconnect(&mut self, client: Client, reason: ReasonCode) {
         let properties = Properties::EMPTY;
         self.send(client, &Packet::Disconnect(Disconnect { reason, properties }));
     }
@@ -474,8 +483,7 @@ impl World {
     fn read(&mut self, client: Client) {
         loop {
             let peer = &mut self.clients[client.0];
-            let (taken, reading) =
-                self.shards[peer.shard].receive(peer.id, &peer.unread, self.now);
+            let (taken, reading) = self.shards[peer.shard].receive(peer.id, &peer.unread, self.now);
             peer.unread.drain(..taken);
             match reading {
                 Reading::Later => {}
@@ -493,22 +501,22 @@ impl World {
 }
 
 /// How a client connects.
-pub struct Connecting {
-    pub version: Version,
-    pub clean_start: bool,
-    pub keep_alive: u16,
-    pub will: Option<(&'static str, &'static str)>,
-    pub will_delay: u32,
-    pub properties: PropertyBuffer,
+pub(crate) struct Connecting {
+    pub(crate) version: Version,
+    pub(crate) clean_start: bool,
+    pub(crate) keep_alive: u16,
+    pub(crate) will: Option<(&'static str, &'static str)>,
+    pub(crate) will_delay: u32,
+    pub(crate) properties: PropertyBuffer,
 }
 
 impl Connecting {
-    pub fn expiry(&mut self, seconds: u32) -> &mut Self {
+    pub(crate) fn expiry(&mut self, seconds: u32) -> &mut Self {
         self.clean_start = false;
         self.property(Property::SessionExpiryInterval(seconds))
     }
 
-    pub fn property(&mut self, property: Property<'_>) -> &mut Self {
+    pub(crate) fn property(&mut self, property: Property<'_>) -> &mut Self {
         self.properties.push(property).expect("fits");
         self
     }
@@ -594,7 +602,11 @@ fn short(packet: &Packet<'_>) -> Got {
             packet_id: publish.delivery.packet_id().map(PacketId::get),
             dup: publish.dup,
             retain: publish.retain,
-            identifiers: publish.properties.subscription_identifiers().map(NonZeroU32::get).collect(),
+            identifiers: publish
+                .properties
+                .subscription_identifiers()
+                .map(NonZeroU32::get)
+                .collect(),
             expiry: publish.properties.message_expiry_interval(),
         })),
         Packet::PubAck(ack) => Got::PubAck(ack.packet_id.get(), ack.reason),
@@ -610,10 +622,10 @@ fn short(packet: &Packet<'_>) -> Got {
     }
 }
 
-pub fn qos1(packet_id: u16) -> Delivery {
+pub(crate) fn qos1(packet_id: u16) -> Delivery {
     Delivery::AtLeastOnce(PacketId::new(packet_id).expect("not zero"))
 }
 
-pub fn qos2(packet_id: u16) -> Delivery {
+pub(crate) fn qos2(packet_id: u16) -> Delivery {
     Delivery::ExactlyOnce(PacketId::new(packet_id).expect("not zero"))
 }

@@ -1,0 +1,116 @@
+//! What is due in time: keep alive, answers that are missing, expiry, wills that wait, `$SYS`.
+//!
+//! Timers are never cancelled. One that fires asks whether what it was set for still holds, and is
+//! set again where that lies further ahead.
+
+use std::time::Duration;
+
+use ferrymq_codec::{Properties, QoS, ReasonCode, TopicName};
+use ferrymq_protocol::error::ProtocolError;
+use ferrymq_protocol::server;
+use ferrymq_protocol::time::Instant;
+use tracing::{info, warn};
+
+use crate::access::{Answer, Verdict};
+use crate::close::Cause;
+use crate::connection::Phase;
+use crate::identity::{ConnectionId, SessionNumber, SessionRef};
+use crate::message::Publication;
+use crate::shard::{SWEEP_INTERVAL, Shard, Timer, session_of};
+
+impl Shard {
+    /// A timer of a connection has fired.
+    pub(crate) fn connection_timer(&mut self, id: ConnectionId, now: Instant) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        connection.timer = Instant::FAR_FUTURE;
+        let question = connection.question.as_deref().filter(|question| question.open.is_some());
+        if let Some(question) = question {
+            let (request, deadline) = (question.open, question.deadline);
+            if let (Some(request), true) = (request, deadline <= now) {
+                self.effects.metrics().answers_missed.add(1);
+                warn!(peer = %connection.peer, "a question of access was not answered in time");
+                let verdict = Verdict::Deny(ReasonCode::ServerUnavailable);
+                self.answered(Answer { connection: id, request, verdict });
+            }
+            let next = if deadline <= now { now.saturating_add(RECHECK) } else { deadline };
+            self.arm_connection(id, next);
+            return;
+        }
+        let (deadline, cause) = match connection.phase {
+            Phase::AwaitingConnect | Phase::Authenticating => {
+                let deadline = connection.opened.saturating_add(self.limits.connect_timeout);
+                (Some(deadline), Cause::ConnectTimeout)
+            }
+            Phase::Open if connection.paused => {
+                (Some(now.saturating_add(RECHECK)), Cause::ConnectTimeout)
+            }
+            Phase::Open => {
+                let deadline = connection.link.as_ref().and_then(server::Link::keep_alive_deadline);
+                (deadline, Cause::Protocol(ProtocolError::KeepAliveTimeout))
+            }
+            Phase::Opening | Phase::Closing => (None, Cause::ConnectTimeout),
+        };
+        match deadline {
+            Some(deadline) if deadline <= now => self.end(id, cause, now),
+            Some(deadline) => self.arm_connection(id, deadline),
+            None => {}
+        }
+    }
+
+    /// A timer of a session has fired.
+    pub(crate) fn session_timer(&mut self, place: SessionRef, now: Instant) {
+        let Some(session) = session_of(&mut self.sessions, place) else {
+            return;
+        };
+        session.timer = Instant::FAR_FUTURE;
+        session.rested();
+        session.pump(&mut self.connections, &mut self.effects, now);
+        if session.connection.is_some() {
+            return;
+        }
+        let expires = session.expires;
+        let due = session.will.as_ref().and_then(|will| will.due);
+        if expires <= now {
+            self.effects.metrics().sessions_expired.add(1);
+            info!(client = &*session.client_id, "session expired");
+            self.end_session(place, now);
+            return;
+        }
+        match due {
+            Some(due) if due <= now => self.publish_will(place, now),
+            Some(due) => self.arm_session(place, due),
+            None => {}
+        }
+        if expires < Instant::FAR_FUTURE {
+            self.arm_session(place, expires);
+        }
+    }
+
+    /// Publishes `$SYS`, and plans the next time.
+    pub(crate) fn publish_sys(&mut self, now: Instant) {
+        for (topic, value) in self.sys.changed(&self.directory, now) {
+            let publication = Publication {
+                topic: TopicName::trusted(topic),
+                properties: Properties::EMPTY,
+                payload: value.as_bytes(),
+                qos: QoS::AtMostOnce,
+                retain: true,
+                expires: Instant::FAR_FUTURE,
+                publisher: SessionNumber::BROKER,
+            };
+            self.publish_internally(&publication, now);
+        }
+        self.timers.insert(now.saturating_add(self.limits.sys_interval), Timer::Sys);
+    }
+
+    /// Forgets retained messages that have expired.
+    pub(crate) fn sweep_retained(&mut self, now: Instant) {
+        self.sweep = self.directory.sweep_retained(self.sweep.as_ref(), now);
+        self.timers.insert(now.saturating_add(SWEEP_INTERVAL), Timer::Sweep);
+    }
+}
+
+/// How soon a connection is looked at again that cannot be judged now.
+const RECHECK: Duration = Duration::from_secs(1);
