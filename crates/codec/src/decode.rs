@@ -60,15 +60,10 @@ impl<'a> Frame<'a> {
                     return Err(DecodeError::PacketTooLarge);
                 }
                 return Ok(match (bytes.get(..length), rest.get(..remaining_length)) {
-                    (Some(bytes), Some(body)) => Framing::Complete(Self {
-                        packet_type,
-                        flags,
-                        bytes,
-                        body,
-                    }),
-                    _ => Framing::Incomplete {
-                        needed: Some(length),
-                    },
+                    (Some(bytes), Some(body)) => {
+                        Framing::Complete(Self { packet_type, flags, bytes, body })
+                    }
+                    _ => Framing::Incomplete { needed: Some(length) },
                 });
             }
         }
@@ -131,11 +126,7 @@ impl<'a> Frame<'a> {
         // MQTT 3.1 allows DUP wherever it allows a repetition. [MQTT-3.6.1-1] [MQTT-3.8.1-1]
         // [MQTT-3.10.1-1]
         if self.flags == DUP_OF_3_1 && self.packet_type != PacketType::Publish {
-            return if version == Version::V3_1 {
-                Ok(())
-            } else {
-                Err(DecodeError::ReservedFlags)
-            };
+            return if version == Version::V3_1 { Ok(()) } else { Err(DecodeError::ReservedFlags) };
         }
         // Older clients write Remaining Length into a field of fixed size. [MQTT-1.5.5-1]
         let minimal = match self.bytes.len().saturating_sub(self.body.len()) {
@@ -165,11 +156,7 @@ impl<'a> Frame<'a> {
                 properties = packet_properties(reader, self.packet_type, version)?;
             }
         }
-        Ok(Acknowledgement {
-            packet_id,
-            reason,
-            properties,
-        })
+        Ok(Acknowledgement { packet_id, reason, properties })
     }
 }
 
@@ -202,19 +189,12 @@ fn connect<'a>(reader: &mut Reader<'a>) -> Result<Connect<'a>, DecodeError> {
     // A Client Identifier of MQTT 3.1 may be longer than the 23 characters of its specification,
     // because clients in use do not keep to it. [MQTT-3.1.3-3] [MQTT-3.1.3-4]
     let client_id = reader.string()?;
-    let will = flags
-        .will
-        .map(|flags| will(reader, flags, version))
-        .transpose()?;
+    let will = flags.will.map(|flags| will(reader, flags, version)).transpose()?;
     // In MQTT 3.1 the end of the packet takes precedence over the User Name flag.
     let ends_early = version == Version::V3_1 && reader.is_empty();
-    let username = (flags.username && !ends_early)
-        .then(|| reader.string())
-        .transpose()?;
+    let username = (flags.username && !ends_early).then(|| reader.string()).transpose()?;
     let ends_early = version == Version::V3_1 && reader.is_empty();
-    let password = (flags.password && !ends_early)
-        .then(|| reader.binary())
-        .transpose()?;
+    let password = (flags.password && !ends_early).then(|| reader.binary()).transpose()?;
     let clean_start = flags.clean_start;
     Ok(Connect {
         version,
@@ -266,10 +246,7 @@ impl ConnectFlags {
         let will = if bits & 0b0000_0100 != 0 {
             // [MQTT-3.1.2-12]
             let qos = QoS::from_bits(bits >> 3 & 0b11).ok_or(DecodeError::InvalidQoS)?;
-            Some(WillFlags {
-                qos,
-                retain: bits & 0b0010_0000 != 0,
-            })
+            Some(WillFlags { qos, retain: bits & 0b0010_0000 != 0 })
         } else if bits & 0b0011_1000 != 0 {
             // [MQTT-3.1.2-11] [MQTT-3.1.2-13]
             return Err(DecodeError::WillFlagsWithoutWill);
@@ -283,12 +260,7 @@ impl ConnectFlags {
         if password && !username && version < Version::V5 {
             return Err(DecodeError::PasswordWithoutUserName);
         }
-        Ok(Self {
-            clean_start,
-            will,
-            username,
-            password,
-        })
+        Ok(Self { clean_start, will, username, password })
     }
 }
 
@@ -304,13 +276,7 @@ fn will<'a>(
     // [MQTT-3.1.3-11]
     let topic = TopicName::parse(reader.text()?)?;
     let payload = reader.binary()?;
-    Ok(Will {
-        qos,
-        retain,
-        topic,
-        payload,
-        properties,
-    })
+    Ok(Will { qos, retain, topic, payload, properties })
 }
 
 fn connack<'a>(reader: &mut Reader<'a>, version: Version) -> Result<ConnAck<'a>, DecodeError> {
@@ -337,11 +303,7 @@ fn connack<'a>(reader: &mut Reader<'a>, version: Version) -> Result<ConnAck<'a>,
         return Err(DecodeError::SessionPresentOnRefusal);
     }
     let properties = packet_properties(reader, PacketType::ConnAck, version)?;
-    Ok(ConnAck {
-        session_present,
-        reason,
-        properties,
-    })
+    Ok(ConnAck { session_present, reason, properties })
 }
 
 fn publish<'a>(
@@ -369,25 +331,14 @@ fn publish<'a>(
     let dup = flags & DUP != 0;
     let retain = flags & RETAIN != 0;
     let payload = reader.take_rest();
-    Ok(Publish {
-        dup,
-        delivery,
-        retain,
-        topic,
-        properties,
-        payload,
-    })
+    Ok(Publish { dup, delivery, retain, topic, properties, payload })
 }
 
 fn subscribe<'a>(reader: &mut Reader<'a>, version: Version) -> Result<Subscribe<'a>, DecodeError> {
     let packet_id = reader.packet_id()?;
     let properties = packet_properties(reader, PacketType::Subscribe, version)?;
     let filters = SubscriptionFilters::parse(reader.take_rest(), version)?;
-    Ok(Subscribe {
-        packet_id,
-        properties,
-        filters,
-    })
+    Ok(Subscribe { packet_id, properties, filters })
 }
 
 fn suback<'a>(reader: &mut Reader<'a>, version: Version) -> Result<SubAck<'a>, DecodeError> {
@@ -395,19 +346,10 @@ fn suback<'a>(reader: &mut Reader<'a>, version: Version) -> Result<SubAck<'a>, D
     let properties = packet_properties(reader, PacketType::SubAck, version)?;
     let reasons = reason_codes(reader, PacketType::SubAck)?;
     // [MQTT-3.9.3-2] of MQTT 3.1.1
-    if version < Version::V5
-        && reasons
-            .as_bytes()
-            .iter()
-            .any(|byte| *byte > FAILURE_OF_3_1_1)
-    {
+    if version < Version::V5 && reasons.as_bytes().iter().any(|byte| *byte > FAILURE_OF_3_1_1) {
         return Err(DecodeError::InvalidReasonCode);
     }
-    Ok(SubAck {
-        packet_id,
-        properties,
-        reasons,
-    })
+    Ok(SubAck { packet_id, properties, reasons })
 }
 
 fn unsubscribe<'a>(
@@ -417,11 +359,7 @@ fn unsubscribe<'a>(
     let packet_id = reader.packet_id()?;
     let properties = packet_properties(reader, PacketType::Unsubscribe, version)?;
     let filters = TopicFilters::parse(reader.take_rest())?;
-    Ok(Unsubscribe {
-        packet_id,
-        properties,
-        filters,
-    })
+    Ok(Unsubscribe { packet_id, properties, filters })
 }
 
 fn unsuback<'a>(reader: &mut Reader<'a>, version: Version) -> Result<SubAck<'a>, DecodeError> {
@@ -431,11 +369,7 @@ fn unsuback<'a>(reader: &mut Reader<'a>, version: Version) -> Result<SubAck<'a>,
         Version::V5 => reason_codes(reader, PacketType::UnsubAck)?,
         Version::V3_1 | Version::V3_1_1 => ReasonCodes::EMPTY,
     };
-    Ok(SubAck {
-        packet_id,
-        properties,
-        reasons,
-    })
+    Ok(SubAck { packet_id, properties, reasons })
 }
 
 fn disconnect<'a>(
@@ -459,10 +393,7 @@ fn auth<'a>(reader: &mut Reader<'a>, version: Version) -> Result<Auth<'a>, Decod
     }
     // Unlike a DISCONNECT, an AUTH is empty or whole.
     if reader.is_empty() {
-        return Ok(Auth {
-            reason: ReasonCode::Success,
-            properties: Properties::EMPTY,
-        });
+        return Ok(Auth { reason: ReasonCode::Success, properties: Properties::EMPTY });
     }
     let reason = reason_code(reader, PacketType::Auth)?;
     let properties = packet_properties(reader, PacketType::Auth, version)?;

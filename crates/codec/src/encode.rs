@@ -109,9 +109,9 @@ fn put_connect(connect: &Connect<'_>, out: &mut Vec<u8>) -> Result<(), EncodeErr
 }
 
 fn connect_flags(connect: &Connect<'_>) -> u8 {
-    let will = connect.will.map_or(0, |will| {
-        0b0000_0100 | will.qos.bits() << 3 | u8::from(will.retain) << 5
-    });
+    let will = connect
+        .will
+        .map_or(0, |will| 0b0000_0100 | will.qos.bits() << 3 | u8::from(will.retain) << 5);
     will | u8::from(connect.clean_start) << 1
         | u8::from(connect.password.is_some()) << 6
         | u8::from(connect.username.is_some()) << 7
@@ -176,11 +176,7 @@ fn put_acknowledgement(
     version: Version,
     out: &mut Vec<u8>,
 ) -> Result<(), EncodeError> {
-    let Acknowledgement {
-        packet_id,
-        reason,
-        properties,
-    } = *acknowledgement;
+    let Acknowledgement { packet_id, reason, properties } = *acknowledgement;
     let [high, low] = packet_id.get().to_be_bytes();
     let is_plain = reason == ReasonCode::Success && properties.is_empty();
     if is_plain || version < Version::V5 {
@@ -189,11 +185,7 @@ fn put_acknowledgement(
     }
     put_packet(packet_type, out, |out| {
         out.extend_from_slice(&[high, low, reason.value()]);
-        if properties.is_empty() {
-            Ok(())
-        } else {
-            put_properties(properties, version, out)
-        }
+        if properties.is_empty() { Ok(()) } else { put_properties(properties, version, out) }
     })
 }
 
@@ -222,10 +214,7 @@ fn put_suback(suback: &SubAck<'_>, version: Version, out: &mut Vec<u8>) -> Resul
         Version::V5 => out.extend_from_slice(suback.reasons.as_bytes()),
         // [MQTT-3.9.3-2] of MQTT 3.1.1
         Version::V3_1 | Version::V3_1_1 => out.extend(
-            suback
-                .reasons
-                .iter()
-                .map(|reason| reason.min(ReasonCode::UnspecifiedError).value()),
+            suback.reasons.iter().map(|reason| reason.min(ReasonCode::UnspecifiedError).value()),
         ),
     }
     Ok(())
@@ -268,11 +257,7 @@ fn put_disconnect(
         return Ok(());
     }
     out.push(reason.value());
-    if properties.is_empty() {
-        Ok(())
-    } else {
-        put_properties(properties, version, out)
-    }
+    if properties.is_empty() { Ok(()) } else { put_properties(properties, version, out) }
 }
 
 fn put_auth(auth: &Auth<'_>, version: Version, out: &mut Vec<u8>) -> Result<(), EncodeError> {

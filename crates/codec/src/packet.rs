@@ -14,10 +14,7 @@ use crate::writer::{append, put_string};
 
 /// A control packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    missing_docs,
-    reason = "the variants are the packets of the specification"
-)]
+#[expect(missing_docs, reason = "the variants are the packets of the specification")]
 pub enum Packet<'a> {
     Connect(Connect<'a>),
     ConnAck(ConnAck<'a>),
@@ -292,10 +289,7 @@ impl<'a> SubscriptionFilters<'a> {
         let mut reader = Reader::new(self.bytes);
         iter::from_fn(move || {
             let filter = TopicFilter::trusted(reader.text().ok()?);
-            Some((
-                filter,
-                SubscriptionOptions::from_bits(reader.byte().ok()?).ok()?,
-            ))
+            Some((filter, SubscriptionOptions::from_bits(reader.byte().ok()?).ok()?))
         })
     }
 }
@@ -338,9 +332,7 @@ impl<'a> TopicFilters<'a> {
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         append(out, |out| {
-            filters
-                .into_iter()
-                .try_for_each(|filter| put_string(filter.as_str(), out))
+            filters.into_iter().try_for_each(|filter| put_string(filter.as_str(), out))
         })
     }
 

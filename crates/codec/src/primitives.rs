@@ -45,10 +45,7 @@ impl fmt::Display for Version {
 
 /// The type of a control packet: the high nibble of its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[expect(
-    missing_docs,
-    reason = "the variants are the packets of the specification"
-)]
+#[expect(missing_docs, reason = "the variants are the packets of the specification")]
 pub enum PacketType {
     Connect = 1,
     ConnAck = 2,

@@ -91,20 +91,18 @@ impl<'a> Properties<'a> {
 
     /// Every User Property in its order.
     pub fn user_properties(self) -> impl Iterator<Item = (&'a str, &'a str)> + Clone {
-        self.values(PropertyId::UserProperty)
-            .filter_map(|property| match property {
-                Property::UserProperty(pair) => Some(pair),
-                _ => None,
-            })
+        self.values(PropertyId::UserProperty).filter_map(|property| match property {
+            Property::UserProperty(pair) => Some(pair),
+            _ => None,
+        })
     }
 
     /// Every Subscription Identifier in its order; a SUBSCRIBE has at most one.
     pub fn subscription_identifiers(self) -> impl Iterator<Item = NonZeroU32> + Clone {
-        self.values(PropertyId::SubscriptionIdentifier)
-            .filter_map(|property| match property {
-                Property::SubscriptionIdentifier(identifier) => Some(identifier),
-                _ => None,
-            })
+        self.values(PropertyId::SubscriptionIdentifier).filter_map(|property| match property {
+            Property::SubscriptionIdentifier(identifier) => Some(identifier),
+            _ => None,
+        })
     }
 
     /// Appends the properties that belong to the message and travel with it, in their order: of a
@@ -140,9 +138,7 @@ impl<'a> Properties<'a> {
     }
 
     fn values(self, id: PropertyId) -> impl Iterator<Item = Property<'a>> + Clone {
-        self.entries()
-            .filter(move |entry| entry.id == id)
-            .map_while(Entry::property)
+        self.entries().filter(move |entry| entry.id == id).map_while(Entry::property)
     }
 
     const fn entries(self) -> Entries<'a> {

@@ -389,13 +389,7 @@ fn flag(reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
 
 /// QoS 2 is the default and cannot be said.
 fn maximum_qos(reader: &mut Reader<'_>) -> Result<QoS, DecodeError> {
-    flag(reader).map(|at_least_once| {
-        if at_least_once {
-            QoS::AtLeastOnce
-        } else {
-            QoS::AtMostOnce
-        }
-    })
+    flag(reader).map(|at_least_once| if at_least_once { QoS::AtLeastOnce } else { QoS::AtMostOnce })
 }
 
 fn non_zero_u16(value: u16) -> Result<NonZeroU16, DecodeError> {

@@ -69,10 +69,7 @@ impl PublishEncoder<'_> {
         payload: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
-        let publish = Self {
-            payload_length: payload.len(),
-            ..*self
-        };
+        let publish = Self { payload_length: payload.len(), ..*self };
         let layout = publish.layout(version);
         out.reserve(layout.packet_length().min(MAX_REMAINING_LENGTH));
         append(out, |out| publish.put_head(&layout, out))?;
@@ -82,11 +79,7 @@ impl PublishEncoder<'_> {
 
     fn layout(&self, version: Version) -> Layout<'_> {
         let block = (version == Version::V5).then(|| self.block());
-        let packet_id = if self.delivery.packet_id().is_some() {
-            2
-        } else {
-            0
-        };
+        let packet_id = if self.delivery.packet_id().is_some() { 2 } else { 0 };
         let remaining_length = self
             .topic
             .len()
@@ -94,10 +87,7 @@ impl PublishEncoder<'_> {
             .saturating_add(packet_id)
             .saturating_add(block.as_ref().map_or(0, Block::length_with_prefix))
             .saturating_add(self.payload_length);
-        Layout {
-            remaining_length,
-            block,
-        }
+        Layout { remaining_length, block }
     }
 
     fn block(&self) -> Block<'_> {
@@ -116,10 +106,7 @@ impl PublishEncoder<'_> {
             let identifier = variable_byte_integer_length(identifier.get());
             length = length.saturating_add(1).saturating_add(identifier);
         }
-        Block {
-            length,
-            around_expiry,
-        }
+        Block { length, around_expiry }
     }
 
     fn put_head(&self, layout: &Layout<'_>, out: &mut Vec<u8>) -> Result<(), EncodeError> {
@@ -135,10 +122,7 @@ impl PublishEncoder<'_> {
         if let Some(packet_id) = self.delivery.packet_id() {
             out.extend_from_slice(&packet_id.get().to_be_bytes());
         }
-        layout
-            .block
-            .as_ref()
-            .map_or(Ok(()), |block| self.put_block(block, out))
+        layout.block.as_ref().map_or(Ok(()), |block| self.put_block(block, out))
     }
 
     fn first_byte(&self) -> u8 {
@@ -188,9 +172,7 @@ struct Layout<'a> {
 impl Layout<'_> {
     fn packet_length(&self) -> usize {
         let remaining_length = variable_byte_integer_length(length_to_u32(self.remaining_length));
-        self.remaining_length
-            .saturating_add(remaining_length)
-            .saturating_add(1)
+        self.remaining_length.saturating_add(remaining_length).saturating_add(1)
     }
 }
 
@@ -205,7 +187,6 @@ struct Block<'a> {
 
 impl Block<'_> {
     fn length_with_prefix(&self) -> usize {
-        self.length
-            .saturating_add(variable_byte_integer_length(length_to_u32(self.length)))
+        self.length.saturating_add(variable_byte_integer_length(length_to_u32(self.length)))
     }
 }

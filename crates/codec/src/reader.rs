@@ -26,18 +26,11 @@ impl<'a> Reader<'a> {
 
     /// An error, if there is still something to read.
     pub(crate) fn finish(self) -> Result<(), DecodeError> {
-        if self.rest.is_empty() {
-            Ok(())
-        } else {
-            Err(DecodeError::TrailingBytes)
-        }
+        if self.rest.is_empty() { Ok(()) } else { Err(DecodeError::TrailingBytes) }
     }
 
     pub(crate) fn take(&mut self, length: usize) -> Result<&'a [u8], DecodeError> {
-        let (taken, rest) = self
-            .rest
-            .split_at_checked(length)
-            .ok_or(DecodeError::Truncated)?;
+        let (taken, rest) = self.rest.split_at_checked(length).ok_or(DecodeError::Truncated)?;
         self.rest = rest;
         Ok(taken)
     }
@@ -47,10 +40,7 @@ impl<'a> Reader<'a> {
     }
 
     fn take_array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
-        let (taken, rest) = self
-            .rest
-            .split_first_chunk::<N>()
-            .ok_or(DecodeError::Truncated)?;
+        let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(DecodeError::Truncated)?;
         self.rest = rest;
         Ok(*taken)
     }
@@ -79,9 +69,7 @@ impl<'a> Reader<'a> {
             if byte < 0x80 {
                 // [MQTT-1.5.5-1]
                 let minimal = byte != 0 || shift == 0;
-                return minimal
-                    .then_some(value)
-                    .ok_or(DecodeError::VariableByteIntegerNotMinimal);
+                return minimal.then_some(value).ok_or(DecodeError::VariableByteIntegerNotMinimal);
             }
         }
         Err(DecodeError::VariableByteIntegerTooLong)
@@ -103,11 +91,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn string(&mut self) -> Result<&'a str, DecodeError> {
         let text = self.text()?;
         // [MQTT-1.5.4-2]
-        if text.as_bytes().contains(&0) {
-            Err(DecodeError::NullCharacter)
-        } else {
-            Ok(text)
-        }
+        if text.as_bytes().contains(&0) { Err(DecodeError::NullCharacter) } else { Ok(text) }
     }
 
     /// A Packet Identifier.

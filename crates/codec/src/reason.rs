@@ -176,10 +176,7 @@ impl ReasonCode {
             PacketType::Disconnect => self.is_valid_in_disconnect(),
             // [MQTT-3.15.2-1]
             PacketType::Auth => {
-                matches!(
-                    self,
-                    Self::Success | Self::ContinueAuthentication | Self::Reauthenticate
-                )
+                matches!(self, Self::Success | Self::ContinueAuthentication | Self::Reauthenticate)
             }
             PacketType::Connect
             | PacketType::Publish

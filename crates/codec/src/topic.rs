@@ -229,11 +229,7 @@ impl SubscriptionOptions {
     /// The byte of a SUBSCRIBE of MQTT 5.0.
     pub const fn bits(self) -> u8 {
         let no_local = if self.no_local { NO_LOCAL } else { 0 };
-        let retain_as_published = if self.retain_as_published {
-            RETAIN_AS_PUBLISHED
-        } else {
-            0
-        };
+        let retain_as_published = if self.retain_as_published { RETAIN_AS_PUBLISHED } else { 0 };
         self.maximum_qos.bits() | no_local | retain_as_published | (self.retain_handling as u8) << 4
     }
 }
@@ -286,11 +282,7 @@ fn check_plain_filter(text: &str) -> Result<(), DecodeError> {
             Some(_) => {}
         }
     }
-    if levels.next().is_none() {
-        Ok(())
-    } else {
-        Err(DecodeError::TooManyTopicFilterLevels)
-    }
+    if levels.next().is_none() { Ok(()) } else { Err(DecodeError::TooManyTopicFilterLevels) }
 }
 
 const SHARE_PREFIX: &str = "$share/";

@@ -34,13 +34,8 @@ pub(crate) const fn variable_byte_integer_length(value: u32) -> usize {
 
 /// Appends a Variable Byte Integer in the fewest bytes [MQTT-1.5.5-1].
 pub(crate) fn put_variable_byte_integer(value: u32, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    let groups = [
-        value & 0x7F,
-        value >> 7 & 0x7F,
-        value >> 14 & 0x7F,
-        value >> 21,
-    ]
-    .map(|group| u8::try_from(group).unwrap_or(u8::MAX));
+    let groups = [value & 0x7F, value >> 7 & 0x7F, value >> 14 & 0x7F, value >> 21]
+        .map(|group| u8::try_from(group).unwrap_or(u8::MAX));
     let [first, second, third, fourth] = groups;
     match value {
         0..0x80 => out.push(first),
