@@ -1,0 +1,147 @@
+//! The fuzz targets without a fuzzer: pseudo-random data and mutations of good data, from a fixed
+//! seed, so that a failure repeats. `FERRYMQ_FUZZ_SECONDS` asks for that time per target instead of
+//! a fixed number of rounds.
+
+use std::panic;
+use std::time::{Duration, Instant};
+
+/// Rounds per target: a second or so.
+const ROUNDS: u64 = 50_000;
+const SEED: u64 = 0x0004_4D51_5454_0502;
+const MAXIMUM_LENGTH: usize = 256;
+
+#[test]
+fn decode() {
+    run(ferrymq_fuzz::decode, PACKETS);
+}
+
+#[test]
+fn encode_decode() {
+    run(ferrymq_fuzz::encode_decode, PACKETS);
+}
+
+#[test]
+fn topic_filter() {
+    run(ferrymq_fuzz::topic_filter, FILTERS);
+}
+
+/// Good data for the targets that read packets.
+const PACKETS: &[&[u8]] = &[
+    b"\x10\x0D\x00\x04MQTT\x04\x02\x00\x3C\x00\x01c",
+    b"\x10\x0F\x00\x06MQIsdp\x03\x02\x00\x3C\x00\x01c",
+    b"\x10\x21\x00\x04MQTT\x04\xCC\x00\x3C\x00\x01c\x00\x03w/t\x00\x03bye\x00\x04user\x00\x02pw",
+    b"\x10\x23\x00\x04MQTT\x05\x06\x00\x3C\x05\x11\x00\x00\x00\x0A\x00\x01c\
+      \x05\x18\x00\x00\x00\x05\x00\x03w/t\x00\x03bye",
+    b"\x20\x09\x00\x00\x06\x21\x00\x0A\x22\x00\x05",
+    b"\x20\x02\x00\x05",
+    b"\x30\x0A\x00\x03a/bhello",
+    b"\x3B\x0D\x00\x03a/b\x00\x0A\x00hello",
+    b"\x34\x22\x00\x03a/b\x00\x0A\x18\x01\x01\x02\x00\x00\x0E\x10\x23\x00\x07\x0B\x01\
+      \x26\x00\x01a\x00\x01b\x0B\xFF\x7Fpay",
+    b"\x30\x06\x00\x00\x03\x23\xFF\xFF",
+    b"\x40\x02\x00\x01",
+    b"\x50\x03\x00\x01\x10",
+    b"\x62\x0A\x00\x01\x92\x06\x1F\x00\x03why",
+    b"\x70\x04\x00\x01\x00\x00",
+    b"\x82\x0D\x00\x0A\x00\x00\x03a/+\x01\x00\x01#\x2E",
+    b"\x82\x0C\x00\x0A\x00\x03a/+\x01\x00\x01#\x02",
+    b"\x90\x06\x00\x0A\x00\x01\x02\x80",
+    b"\xA2\x10\x00\x0A\x00\x00\x0B$share/g/+/",
+    b"\xB0\x04\x00\x0A\x00\x11",
+    b"\xC0\x00\xD0\x00\xE0\x00\xE0\x01\x8E",
+    b"\xF0\x0A\x18\x08\x15\x00\x01m\x16\x00\x01d",
+];
+
+/// Good data for the target that reads a filter and a name.
+const FILTERS: &[&[u8]] = &[
+    b"sport/tennis/+\nsport/tennis/player1",
+    b"sport/#\nsport",
+    b"#\n$SYS/load",
+    b"+/+\n/finance",
+    b"$share/group/a/+/#\na/b/c",
+    b"$SYS/#\n$SYS/a",
+    b"$share\n$share",
+];
+
+fn run(target: fn(&[u8]), corpus: &[&[u8]]) {
+    for data in corpus {
+        check(target, data, "the corpus");
+    }
+    let seconds = std::env::var("FERRYMQ_FUZZ_SECONDS").ok().map(|seconds| {
+        let seconds = seconds.parse().expect("FERRYMQ_FUZZ_SECONDS is a number");
+        Instant::now() + Duration::from_secs(seconds)
+    });
+    for round in 0.. {
+        let is_over = match seconds {
+            Some(end) => round % 256 == 0 && Instant::now() >= end,
+            None => round == ROUNDS,
+        };
+        if is_over {
+            return;
+        }
+        let mut random = Random(SEED ^ round);
+        let data = if round % 8 == 0 { random.bytes() } else { random.mutation(corpus) };
+        check(target, &data, &format!("round {round}"));
+    }
+}
+
+fn check(target: fn(&[u8]), data: &[u8], origin: &str) {
+    if let Err(cause) = panic::catch_unwind(|| target(data)) {
+        eprintln!("{origin}: b\"{}\"", data.escape_ascii());
+        panic::resume_unwind(cause);
+    }
+}
+
+/// SplitMix64: small, and every seed gives another sequence.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ mixed >> 31
+    }
+
+    /// A number below `bound`, which is not zero.
+    fn below(&mut self, bound: usize) -> usize {
+        let bound = u64::try_from(bound).expect("a length");
+        usize::try_from(self.next() % bound).expect("less than a length")
+    }
+
+    fn byte(&mut self) -> u8 {
+        let [byte, ..] = self.next().to_le_bytes();
+        byte
+    }
+
+    fn bytes(&mut self) -> Vec<u8> {
+        let length = self.below(MAXIMUM_LENGTH);
+        (0..length).map(|_| self.byte()).collect()
+    }
+
+    fn mutation(&mut self, corpus: &[&[u8]]) -> Vec<u8> {
+        let mut data = corpus[self.below(corpus.len())].to_vec();
+        for _ in 0..1 + self.below(4) {
+            self.mutate(&mut data, corpus);
+        }
+        data.truncate(MAXIMUM_LENGTH);
+        data
+    }
+
+    fn mutate(&mut self, data: &mut Vec<u8>, corpus: &[&[u8]]) {
+        let other = corpus[self.below(corpus.len())];
+        let place = self.below(data.len() + 1);
+        match self.below(7) {
+            0 => data.insert(place, self.byte()),
+            1 => data.truncate(place),
+            2 => drop(data.drain(place..(place + 1 + self.below(4)).min(data.len()).max(place))),
+            3 => data
+                .splice(place.., other[self.below(other.len())..].iter().copied())
+                .for_each(drop),
+            4 => data.extend_from_slice(other),
+            _ if place == data.len() => {}
+            5 => data[place] ^= 1 << self.below(8),
+            _ => data[place] = [0, 1, 2, 0x7F, 0x80, 0xFF, b'/', b'#', b'+', b'$'][self.below(10)],
+        }
+    }
+}
