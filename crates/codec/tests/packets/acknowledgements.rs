@@ -17,6 +17,7 @@ pub(crate) fn rows() -> Vec<Row> {
         (0x70, ReasonCode::PacketIdentifierNotFound, Packet::PubComp),
     ] {
         rows.extend(layout(first, reason, packet));
+        rows.extend(refused_layouts(first));
     }
     rows.extend([
         both(
@@ -70,6 +71,12 @@ fn layout(
         both("all", V5, &format!("{first:02x} 18 1234 {reason:02x} {block}"), explained),
         encodes("reason left out", V3_1_1, &format!("{first:02x} 02 1234"), explained),
         encodes("reason left out", V3_1, &format!("{first:02x} 02 1234"), failed),
+    ]
+}
+
+/// What is wrong with any of the four.
+fn refused_layouts(first: u8) -> Vec<Row> {
+    vec![
         refused(
             "packet identifier 0",
             V5,
