@@ -21,10 +21,7 @@ pub enum Reconnect {
 
 impl Default for Reconnect {
     fn default() -> Self {
-        Self::Backoff {
-            initial: DEFAULT_INITIAL_DELAY,
-            maximum: DEFAULT_MAXIMUM_DELAY,
-        }
+        Self::Backoff { initial: DEFAULT_INITIAL_DELAY, maximum: DEFAULT_MAXIMUM_DELAY }
     }
 }
 
@@ -38,11 +35,7 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     pub(crate) fn new(policy: Reconnect) -> Self {
-        Self {
-            policy,
-            failures: 0,
-            random: RandomState::new(),
-        }
+        Self { policy, failures: 0, random: RandomState::new() }
     }
 
     /// The delay before the next attempt: from a half to the whole of what is due.
@@ -88,10 +81,7 @@ mod tests {
         for whole in [1, 2, 4, 8, 10, 10] {
             let whole = Duration::from_secs(whole);
             let delay = backoff.next().unwrap();
-            assert!(
-                delay >= whole / 2 && delay <= whole,
-                "{delay:?} of {whole:?}"
-            );
+            assert!(delay >= whole / 2 && delay <= whole, "{delay:?} of {whole:?}");
         }
     }
 

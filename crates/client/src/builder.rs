@@ -119,14 +119,24 @@ impl Builder {
         self
     }
 
-    /// Adds a property to CONNECT, of those that have no method here; not sent before MQTT 5.0.
+    /// Sets a property of CONNECT; one with a method of its own has the same effect as that.
+    /// Properties are not sent before MQTT 5.0.
     ///
     /// # Errors
     ///
     /// A text or value that is too long for a property.
-    pub fn property(mut self, property: Property<'_>) -> Result<Self, EncodeError> {
-        self.options.properties.push(property)?;
-        Ok(self)
+    pub fn property(self, property: Property<'_>) -> Result<Self, EncodeError> {
+        Ok(match property {
+            Property::SessionExpiryInterval(seconds) => self.session_expiry_interval(seconds),
+            Property::ReceiveMaximum(maximum) => self.receive_maximum(maximum),
+            Property::MaximumPacketSize(bytes) => self.maximum_packet_size(bytes),
+            Property::TopicAliasMaximum(maximum) => self.topic_alias_maximum(maximum),
+            other => {
+                let mut builder = self;
+                builder.options.properties.push(other)?;
+                builder
+            }
+        })
     }
 
     /// How long an attempt to connect may take, from the name service to CONNACK.
@@ -170,12 +180,7 @@ impl Builder {
         };
         let client = Client::new(commands, self.requests_maximum);
         let events = Events::new(event_receiver);
-        tokio::spawn(driver::drive(
-            settings,
-            command_receiver,
-            event_sender,
-            first,
-        ));
+        tokio::spawn(driver::drive(settings, command_receiver, event_sender, first));
         match is_connected.await {
             Ok(result) => result.map(|()| (client, events)),
             // The runtime is going down.
@@ -198,9 +203,7 @@ impl Will {
     ///
     /// Why the topic is no Topic Name.
     pub fn new(topic: impl AsRef<str>, payload: impl Into<Vec<u8>>) -> Result<Self, DecodeError> {
-        TopicName::parse(topic.as_ref()).map(|topic| Self {
-            message: Message::new(topic, payload),
-        })
+        TopicName::parse(topic.as_ref()).map(|topic| Self { message: Message::new(topic, payload) })
     }
 
     /// The quality of service to publish it with.

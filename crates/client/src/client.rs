@@ -49,10 +49,7 @@ impl Client {
     }
 
     pub(crate) fn new(commands: mpsc::UnboundedSender<Command>, requests_maximum: usize) -> Self {
-        Self {
-            commands,
-            room: Arc::new(Semaphore::new(requests_maximum)),
-        }
+        Self { commands, room: Arc::new(Semaphore::new(requests_maximum)) }
     }
 
     /// Publishes a message with QoS 0, not retained, unless asked for otherwise before it is
@@ -76,19 +73,14 @@ impl Client {
     /// answers, and the connection is closed. Requests without an answer end with
     /// [`RequestError::Closed`].
     pub async fn disconnect(&self) {
-        self.disconnect_with(ReasonCode::Success, PropertyBuffer::new())
-            .await;
+        self.disconnect_with(ReasonCode::Success, PropertyBuffer::new()).await;
     }
 
     /// The same with a reason, which MQTT 5.0 alone can tell: with
     /// [`ReasonCode::DisconnectWithWill`] the server publishes the will.
     pub async fn disconnect_with(&self, reason: ReasonCode, properties: PropertyBuffer) {
         let (done, is_done) = oneshot::channel();
-        let farewell = Farewell {
-            reason,
-            properties,
-            done,
-        };
+        let farewell = Farewell { reason, properties, done };
         if self.commands.send(Command::Disconnect(farewell)).is_ok() {
             // Dropped, not sent: either way the client has ended.
             let _ = is_done.await;
@@ -101,18 +93,10 @@ impl Client {
         command: impl FnOnce(Ticket) -> Command,
     ) -> Result<oneshot::Receiver<Outcome>, RequestError> {
         let room = Arc::clone(&self.room);
-        let permit = room
-            .acquire_owned()
-            .await
-            .map_err(|_| RequestError::Closed)?;
+        let permit = room.acquire_owned().await.map_err(|_| RequestError::Closed)?;
         let (reply, answer) = oneshot::channel();
-        let ticket = Ticket {
-            reply,
-            _permit: permit,
-        };
-        self.commands
-            .send(command(ticket))
-            .map_err(|_| RequestError::Closed)?;
+        let ticket = Ticket { reply, _permit: permit };
+        self.commands.send(command(ticket)).map_err(|_| RequestError::Closed)?;
         Ok(answer)
     }
 }

@@ -50,13 +50,7 @@ pub(crate) async fn drive(
         start: Instant::now(),
     };
     let farewell = driver.run().await;
-    let Driver {
-        machine,
-        commands,
-        events,
-        mut backlog,
-        ..
-    } = driver;
+    let Driver { machine, commands, events, mut backlog, .. } = driver;
     // Whoever waits for a request or for the end is told before the events that nobody may take.
     drop((machine, commands));
     if let Some(farewell) = farewell {
@@ -111,13 +105,8 @@ impl Driver {
                 let _ = first.send(Err(error));
                 return None;
             }
-            let retry_in = if error.is_permanent() {
-                None
-            } else {
-                self.backoff.next()
-            };
-            self.backlog
-                .push_back(Event::Disconnected { error, retry_in });
+            let retry_in = if error.is_permanent() { None } else { self.backoff.next() };
+            self.backlog.push_back(Event::Disconnected { error, retry_in });
             let delay = retry_in?;
             if let Err(farewell) = self.meanwhile(sleep(delay)).await {
                 return farewell;
@@ -151,8 +140,7 @@ impl Driver {
                 Some(farewell) => (farewell.reason, farewell.properties.as_properties()),
                 None => (ReasonCode::Success, Properties::EMPTY),
             };
-            self.machine
-                .disconnect(reason, properties, &mut wire.output);
+            self.machine.disconnect(reason, properties, &mut wire.output);
         }
         // The DISCONNECT of an error or of the user; a server that does not take it is not waited
         // for.
@@ -171,10 +159,7 @@ impl Driver {
             self.settle();
             let is_connected = self.machine.is_connected();
             let deadline = match is_connected {
-                true => self
-                    .machine
-                    .deadline()
-                    .map(|deadline| self.to_tokio(deadline)),
+                true => self.machine.deadline().map(|deadline| self.to_tokio(deadline)),
                 false => Some(connect_deadline),
             };
             let has_room = wire.has_room();
@@ -210,10 +195,8 @@ impl Driver {
         loop {
             let now = self.now();
             let (input, output) = wire.parts();
-            let received = self
-                .machine
-                .receive(input, now, output)
-                .map_err(ConnectionError::from)?;
+            let received =
+                self.machine.receive(input, now, output).map_err(ConnectionError::from)?;
             let Received::Packet { length, event } = received else {
                 return Ok(());
             };
@@ -238,11 +221,7 @@ impl Driver {
                     let _ = first.send(Ok(()));
                 }
                 let client_id = self.machine.options().client_id.as_str().into();
-                Event::Connected {
-                    session_present,
-                    client_id,
-                    properties,
-                }
+                Event::Connected { session_present, client_id, properties }
             }
             machine::Event::Message(message) => {
                 debug!(topic = %message.topic, bytes = message.payload.len(), "message");

@@ -84,6 +84,11 @@ impl Events {
         self.receiver.recv().await
     }
 
+    /// The next event, if there is one already.
+    pub fn try_next(&mut self) -> Option<Event> {
+        self.receiver.try_recv().ok()
+    }
+
     /// The next message, passing over all other events; `None` when the client has ended.
     pub async fn message(&mut self) -> Option<Message> {
         loop {

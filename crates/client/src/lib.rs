@@ -47,7 +47,7 @@ pub use event::{Event, Events, Message};
 pub use request::{Pending, Publish, Subscribe, Unsubscribe};
 
 pub use ferrymq_codec::{
-    DecodeError, EncodeError, Property, PropertyBuffer, QoS, ReasonCode, RetainHandling,
-    SubscriptionOptions, TopicFilter, TopicName, Version,
+    DecodeError, EncodeError, PacketType, Properties, Property, PropertyBuffer, PropertyContext,
+    PropertyId, QoS, ReasonCode, RetainHandling, TopicFilter, TopicName, Version,
 };
 pub use ferrymq_protocol::client::{ConnectError, ReceiveError, RequestError as UnsentError};

@@ -77,10 +77,7 @@ impl<'c> Publish<'c> {
     /// An invalid topic or property, or the client has ended.
     pub async fn send(self) -> Result<Pending, RequestError> {
         let message = self.message?;
-        let answer = self
-            .client
-            .ask(|ticket| Command::Publish(message, ticket))
-            .await?;
+        let answer = self.client.ask(|ticket| Command::Publish(message, ticket)).await?;
         Ok(Pending { answer })
     }
 }
@@ -105,18 +102,16 @@ impl Future for Pending {
     type Output = Result<ReasonCode, RequestError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.answer)
-            .poll(context)
-            .map(|outcome| match outcome {
-                Ok(Outcome::Published(reason)) if reason.is_error() => {
-                    Err(RequestError::Refused(reason))
-                }
-                Ok(Outcome::Published(reason)) => Ok(reason),
-                Ok(Outcome::Failed(error)) => Err(error.into()),
-                Ok(Outcome::Subscribed(_) | Outcome::Unsubscribed(_)) | Err(_) => {
-                    Err(RequestError::Closed)
-                }
-            })
+        Pin::new(&mut self.answer).poll(context).map(|outcome| match outcome {
+            Ok(Outcome::Published(reason)) if reason.is_error() => {
+                Err(RequestError::Refused(reason))
+            }
+            Ok(Outcome::Published(reason)) => Ok(reason),
+            Ok(Outcome::Failed(error)) => Err(error.into()),
+            Ok(Outcome::Subscribed(_) | Outcome::Unsubscribed(_)) | Err(_) => {
+                Err(RequestError::Closed)
+            }
+        })
     }
 }
 
@@ -193,10 +188,7 @@ impl<'c> Subscribe<'c> {
             subscribe.push(TopicFilter::parse(filter)?, self.options);
         }
         subscribe.properties = self.properties?;
-        let answer = self
-            .client
-            .ask(|ticket| Command::Subscribe(subscribe, ticket))
-            .await?;
+        let answer = self.client.ask(|ticket| Command::Subscribe(subscribe, ticket)).await?;
         reasons(answer).await
     }
 }
@@ -222,11 +214,7 @@ pub struct Unsubscribe<'c> {
 
 impl<'c> Unsubscribe<'c> {
     pub(crate) fn new(client: &'c Client, filter: &str) -> Self {
-        Self {
-            client,
-            filters: vec![filter.to_owned()],
-            properties: PropertyBuffer::new(),
-        }
+        Self { client, filters: vec![filter.to_owned()], properties: PropertyBuffer::new() }
     }
 
     /// Adds another filter to the same request.
@@ -247,10 +235,7 @@ impl<'c> Unsubscribe<'c> {
             unsubscribe.push(TopicFilter::parse(filter)?);
         }
         unsubscribe.properties = self.properties;
-        let answer = self
-            .client
-            .ask(|ticket| Command::Unsubscribe(unsubscribe, ticket))
-            .await?;
+        let answer = self.client.ask(|ticket| Command::Unsubscribe(unsubscribe, ticket)).await?;
         reasons(answer).await
     }
 }

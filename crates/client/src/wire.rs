@@ -20,22 +20,12 @@ pub(crate) struct Wire {
 impl Wire {
     pub(crate) fn new(stream: Box<dyn Stream>) -> Self {
         let (reader, writer) = split(stream);
-        Self {
-            reader,
-            writer,
-            input: Vec::new(),
-            taken: 0,
-            output: Vec::new(),
-            written: 0,
-        }
+        Self { reader, writer, input: Vec::new(), taken: 0, output: Vec::new(), written: 0 }
     }
 
     /// The bytes that have arrived, what is to be written, and how many bytes were taken so far.
     pub(crate) fn parts(&mut self) -> (&[u8], &mut Vec<u8>) {
-        (
-            self.input.get(self.taken..).unwrap_or_default(),
-            &mut self.output,
-        )
+        (self.input.get(self.taken..).unwrap_or_default(), &mut self.output)
     }
 
     /// The first `length` bytes of the input are done with.
@@ -63,14 +53,7 @@ impl Wire {
     pub(crate) async fn progress(&mut self, may_read: bool) -> io::Result<Progress> {
         self.input.drain(..self.taken);
         self.taken = 0;
-        let Self {
-            reader,
-            writer,
-            input,
-            output,
-            written,
-            ..
-        } = self;
+        let Self { reader, writer, input, output, written, .. } = self;
         tokio::select! {
             read = Self::read(reader, input), if may_read => Ok(match read? {
                 0 => Progress::End,
@@ -91,9 +74,7 @@ impl Wire {
     /// Writes what is left, says that nothing follows, and waits until the server has seen it. To
     /// close at once could throw away bytes that are still on their way to it.
     pub(crate) async fn close(mut self) -> io::Result<()> {
-        self.writer
-            .write_all(self.output.get(self.written..).unwrap_or_default())
-            .await?;
+        self.writer.write_all(self.output.get(self.written..).unwrap_or_default()).await?;
         self.writer.shutdown().await?;
         let mut rest = [0; 4096];
         while self.reader.read(&mut rest).await? > 0 {}
