@@ -1,0 +1,118 @@
+//! `ferrymq serve`: the broker.
+
+mod flood;
+
+use std::io::IsTerminal;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
+
+use anyhow::anyhow;
+use clap::Args;
+use ferrymq_server::{Limits, Listen, ServeOptions};
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use self::flood::FloodGate;
+
+/// Run the broker.
+#[derive(Args, Debug)]
+pub(crate) struct ServeArguments {
+    /// The port to listen on
+    #[arg(short, long, default_value_t = 1883, value_name = "PORT")]
+    pub(crate) port: u16,
+    /// An address to listen on; may be repeated. Without it: 127.0.0.1 and `::1`
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) bind: Vec<IpAddr>,
+    /// How many threads share the clients. Without it: one for each processor
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) shards: Option<u16>,
+    /// The largest packet that a client may send
+    #[arg(long, default_value_t = 16 * 1024 * 1024, value_name = "BYTES")]
+    pub(crate) max_packet_size: u32,
+    /// Log what happens, and not only what goes wrong
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+}
+
+/// Serves until a signal ends it.
+pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<()> {
+    log_to_stderr(arguments.verbose);
+    // The words name the cause already: the chain of causes would say it twice.
+    ferrymq_server::serve(options(arguments)).map_err(|error| anyhow!("{error}"))
+}
+
+fn options(arguments: &ServeArguments) -> ServeOptions {
+    let port = arguments.port;
+    let listen = if arguments.bind.is_empty() {
+        vec![Listen::Loopback { port }]
+    } else {
+        arguments.bind.iter().map(|address| Listen::At(SocketAddr::new(*address, port))).collect()
+    };
+    ServeOptions {
+        listen,
+        shards: arguments.shards.and_then(NonZeroU16::new),
+        limits: limits(arguments.max_packet_size),
+        ..ServeOptions::default()
+    }
+}
+
+/// The default limits, with room for two of the largest packets where messages wait.
+fn limits(maximum_packet_size: u32) -> Limits {
+    let mut limits = Limits::default();
+    let two =
+        usize::try_from(maximum_packet_size).map_or(usize::MAX, |size| size.saturating_mul(2));
+    limits.connection.maximum_packet_size = maximum_packet_size;
+    limits.output_bytes = limits.output_bytes.max(two);
+    limits.queued_bytes = limits.queued_bytes.max(two);
+    limits
+}
+
+/// `RUST_LOG` has the last word on what is logged.
+fn log_to_stderr(verbose: bool) {
+    let level = if verbose { "debug" } else { "info" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
+    let lines = tracing_subscriber::fmt::layer()
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    tracing_subscriber::registry().with(filter).with(FloodGate::default()).with(lines).init();
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        serve: ServeArguments,
+    }
+
+    fn parse(line: &str) -> ServeOptions {
+        options(&Line::parse_from(line.split(' ')).serve)
+    }
+
+    #[test]
+    fn broker_is_for_this_machine_until_told_otherwise() {
+        assert_eq!(parse("serve").listen, [Listen::Loopback { port: 1883 }]);
+        assert_eq!(parse("serve -p 0").listen, [Listen::Loopback { port: 0 }]);
+        assert_eq!(
+            parse("serve --bind 10.0.0.1 --bind :: -p 7").listen,
+            [
+                Listen::At(SocketAddr::from(([10, 0, 0, 1], 7))),
+                Listen::At(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 0], 7))),
+            ]
+        );
+    }
+
+    #[test]
+    fn largest_packet_fits_where_messages_wait() {
+        let limits = parse("serve --max-packet-size 80000000").limits;
+        assert_eq!(limits.connection.maximum_packet_size, 80_000_000);
+        assert!(limits.output_bytes >= 80_000_000);
+        assert!(limits.queued_bytes >= 80_000_000);
+    }
+}
