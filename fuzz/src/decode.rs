@@ -1,9 +1,15 @@
 //! Bytes from a peer: a stream of packets until the first error.
 
-use ferrymq_codec::{DecodeError, Frame, Framing, Packet, Properties, Version};
+use ferrymq_codec::{
+    DecodeError, Frame, Framing, Packet, Properties, PropertyBuffer, ReasonCode, Version,
+};
 
 /// The bytes are decoded in every version without a panic; framing finds the same packet in any
 /// chunking; what was decoded is the same after encoding and decoding.
+///
+/// # Panics
+///
+/// If one of these does not hold.
 pub fn decode(data: &[u8]) {
     let mut rest = data;
     while let Some(length) = check_front(rest) {
@@ -88,7 +94,7 @@ fn read_all(packet: &Packet<'_>) {
         }
         Packet::SubAck(suback) | Packet::UnsubAck(suback) => {
             read_properties(suback.properties);
-            let reasons: Vec<u8> = suback.reasons.iter().map(|reason| reason.value()).collect();
+            let reasons: Vec<u8> = suback.reasons.iter().map(ReasonCode::value).collect();
             assert_eq!(reasons, suback.reasons.as_bytes(), "all reason codes are read");
         }
         Packet::Disconnect(disconnect) => read_properties(disconnect.properties),
@@ -98,7 +104,7 @@ fn read_all(packet: &Packet<'_>) {
 }
 
 fn read_properties(properties: Properties<'_>) {
-    let mut copy = ferrymq_codec::PropertyBuffer::new();
+    let mut copy = PropertyBuffer::new();
     for property in properties.iter() {
         copy.push(property).expect("a decoded property has an encoding");
     }

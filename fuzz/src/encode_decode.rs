@@ -10,6 +10,10 @@ use ferrymq_codec::{
 
 /// A packet of MQTT 5.0 comes back as it was. Before MQTT 5.0 it may come back with less, but then
 /// that comes back as it is.
+///
+/// # Panics
+///
+/// If it does not.
 pub fn encode_decode(data: &[u8]) {
     let mut data = Unstructured::new(data);
     // Data that ends early is no case; what was made from the front of it has been tried.
@@ -32,7 +36,7 @@ fn check_case(data: &mut Unstructured<'_>) -> Result<()> {
     }
     let encoded = encoded.strip_prefix(b"before").expect("what was there stays");
     let decoded = match decode(encoded, version) {
-        // A PUBLISH may have neither name nor alias, and a refused session cannot be said.
+        // The PUBLISH has neither a name nor an alias, which the encoder leaves to its caller.
         Err(DecodeError::MissingTopicName) => return Ok(()),
         decoded => decoded.unwrap_or_else(|error| panic!("{packet:?}: {error}")),
     };

@@ -4,6 +4,10 @@ use ferrymq_codec::{TopicFilter, TopicName};
 
 /// The data is a filter and, behind a line feed, a name. Both are accepted where the model accepts
 /// them, and they match where the model matches them.
+///
+/// # Panics
+///
+/// If codec and model differ.
 pub fn topic_filter(data: &[u8]) {
     let Ok(text) = str::from_utf8(data) else { return };
     let (filter, name) = text.split_once('\n').unwrap_or((text, "a"));

@@ -92,7 +92,7 @@ fn check(target: fn(&[u8]), data: &[u8], origin: &str) {
     }
 }
 
-/// SplitMix64: small, and every seed gives another sequence.
+/// `SplitMix64`: small, and every seed gives another sequence.
 struct Random(u64);
 
 impl Random {
@@ -121,7 +121,7 @@ impl Random {
 
     fn mutation(&mut self, corpus: &[&[u8]]) -> Vec<u8> {
         let mut data = corpus[self.below(corpus.len())].to_vec();
-        for _ in 0..1 + self.below(4) {
+        for _ in 0..=self.below(4) {
             self.mutate(&mut data, corpus);
         }
         data.truncate(MAXIMUM_LENGTH);

@@ -49,6 +49,6 @@ fn is_known(first: u8) -> bool {
     match first {
         // PUBREL, SUBSCRIBE and UNSUBSCRIBE, with the DUP flag of MQTT 3.1 too.
         0x62 | 0x82 | 0xA2 | 0x6A | 0x8A | 0xAA => true,
-        _ => first % 16 == 0 && !matches!(first >> 4, 6 | 8 | 10),
+        _ => first.is_multiple_of(16) && !matches!(first >> 4, 6 | 8 | 10),
     }
 }
