@@ -62,10 +62,7 @@ pub(crate) struct Parked {
 
 impl<S> Connections<S> {
     pub(crate) const fn new() -> Self {
-        Self {
-            places: Vec::new(),
-            count: 0,
-        }
+        Self { places: Vec::new(), count: 0 }
     }
 
     pub(crate) const fn is_empty(&self) -> bool {
@@ -78,10 +75,7 @@ impl<S> Connections<S> {
             self.places.resize_with(slot + 1, || None);
         }
         let place = &mut self.places[slot];
-        assert!(
-            place.is_none(),
-            "a place is given again only after it was left"
-        );
+        assert!(place.is_none(), "a place is given again only after it was left");
         self.count += 1;
         place.insert(Connection {
             socket,
@@ -104,10 +98,7 @@ impl<S> Connections<S> {
     /// Who has this place now.
     pub(crate) fn id_at(&self, slot: u32) -> Option<ConnectionId> {
         let connection = self.places.get(slot as usize)?.as_ref()?;
-        Some(ConnectionId {
-            slot,
-            generation: connection.generation,
-        })
+        Some(ConnectionId { slot, generation: connection.generation })
     }
 
     pub(crate) fn remove(&mut self, id: ConnectionId) -> Option<Connection<S>> {
@@ -121,11 +112,6 @@ impl<S> Connections<S> {
 impl<S> Connection<S> {
     /// Keeps what was read and not taken.
     pub(crate) fn park(&mut self, bytes: Vec<u8>) {
-        self.parked = (!bytes.is_empty()).then(|| {
-            Box::new(Parked {
-                bytes,
-                ..Parked::default()
-            })
-        });
+        self.parked = (!bytes.is_empty()).then(|| Box::new(Parked { bytes, ..Parked::default() }));
     }
 }

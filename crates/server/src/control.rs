@@ -43,15 +43,13 @@ impl ControlPlane {
         // Each connection has at most one question open, which bounds the channel.
         let (asks, mut incoming) = mpsc::unbounded_channel::<Ask>();
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        let thread = thread::Builder::new()
-            .name("control".to_owned())
-            .spawn(move || {
-                runtime.block_on(async move {
-                    while let Some(ask) = incoming.recv().await {
-                        tokio::spawn(answer(Arc::clone(&authority), Arc::clone(&post), ask));
-                    }
-                });
-            })?;
+        let thread = thread::Builder::new().name("control".to_owned()).spawn(move || {
+            runtime.block_on(async move {
+                while let Some(ask) = incoming.recv().await {
+                    tokio::spawn(answer(Arc::clone(&authority), Arc::clone(&post), ask));
+                }
+            });
+        })?;
         Ok((Arc::new(Self { asks }), thread))
     }
 }
@@ -66,9 +64,7 @@ impl Control for ControlPlane {
 
 impl Authority for Unavailable {
     fn answer(&self, _ask: Ask) -> Pin<Box<dyn Future<Output = Verdict> + Send>> {
-        Box::pin(std::future::ready(Verdict::Deny(
-            ReasonCode::ServerUnavailable,
-        )))
+        Box::pin(std::future::ready(Verdict::Deny(ReasonCode::ServerUnavailable)))
     }
 }
 
@@ -76,11 +72,7 @@ async fn answer<S: Send>(authority: Arc<dyn Authority>, post: Arc<[Mailbox<S>]>,
     let (shard, connection, request) = (ask.shard, ask.connection, ask.request);
     let verdict = authority.answer(ask).await;
     if let Some(mailbox) = post.get(shard.as_usize()) {
-        mailbox.post(Letter::Answer(Answer {
-            connection,
-            request,
-            verdict,
-        }));
+        mailbox.post(Letter::Answer(Answer { connection, request, verdict }));
         mailbox.wake();
     }
 }

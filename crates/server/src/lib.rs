@@ -17,6 +17,8 @@ mod store;
 mod throttle;
 mod turn;
 
+pub use ferrymq_broker::Limits;
+
 pub use config::{Listen, ServeOptions, SocketLimits};
 pub use control::{Authority, Control, Unavailable};
 pub use listen::ListenError;

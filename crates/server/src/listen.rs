@@ -45,11 +45,7 @@ fn bind_address(address: SocketAddr, backlog: u16) -> Result<TcpListener, Listen
 }
 
 fn try_bind(address: SocketAddr, backlog: u16) -> io::Result<TcpListener> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // So that a restart does not wait for connections of the past. Not `SO_REUSEPORT`: a second
     // broker on the same port is a mistake.
     #[cfg(unix)]

@@ -64,10 +64,7 @@ impl<S> Mailbox<S> {
     /// An empty box.
     pub fn new(waker: Box<dyn Wake>) -> Self {
         Self {
-            inbox: Mutex::new(Inbox {
-                letters: Vec::new(),
-                held_up: Vec::new(),
-            }),
+            inbox: Mutex::new(Inbox { letters: Vec::new(), held_up: Vec::new() }),
             bytes: AtomicUsize::new(0),
             sleeping: AtomicBool::new(false),
             waker,
@@ -94,10 +91,7 @@ impl<S> Mailbox<S> {
     /// Moves all letters into `letters`, which must be empty, and the senders that are to be woken
     /// into `held_up`.
     pub fn take(&self, letters: &mut Vec<Letter<S>>, held_up: &mut Vec<ShardIndex>) {
-        debug_assert!(
-            letters.is_empty(),
-            "letters are taken once the former ones are read"
-        );
+        debug_assert!(letters.is_empty(), "letters are taken once the former ones are read");
         let mut inbox = self.lock();
         std::mem::swap(&mut inbox.letters, letters);
         held_up.append(&mut inbox.held_up);
@@ -241,15 +235,12 @@ mod tests {
         let mut expected = 0;
         while expected < LETTERS {
             if mailbox.fall_asleep() {
-                bell.recv_timeout(std::time::Duration::from_secs(10))
-                    .expect("a wake-up was lost");
+                bell.recv_timeout(std::time::Duration::from_secs(10)).expect("a wake-up was lost");
             }
             mailbox.awake();
             mailbox.take(&mut letters, &mut Vec::new());
             for letter in letters.drain(..) {
-                let Letter::Arrival(arrival) = letter else {
-                    panic!("nothing else was posted")
-                };
+                let Letter::Arrival(arrival) = letter else { panic!("nothing else was posted") };
                 assert_eq!(arrival.socket, expected);
                 expected += 1;
             }

@@ -34,9 +34,7 @@ struct Stored {
 impl MemoryStore {
     /// An empty store for this many shards.
     pub fn new(shards: u16) -> Self {
-        Self {
-            writers: (0..shards).map(|_| Writer::default()).collect(),
-        }
+        Self { writers: (0..shards).map(|_| Writer::default()).collect() }
     }
 
     /// How many messages are kept.
@@ -52,10 +50,7 @@ impl MemoryStore {
                     self.writer(number).lock().insert(number.counter(), stored);
                 }
             }
-            Record::Settled { session, message }
-            | Record::Released {
-                session, message, ..
-            } => {
+            Record::Settled { session, message } | Record::Released { session, message, .. } => {
                 self.settle(session, message);
             }
             Record::Gone { session, messages } => {
@@ -65,10 +60,8 @@ impl MemoryStore {
             }
             Record::Reassigned { message, from, to } => {
                 if let Some(stored) = self.writer(message).lock().get_mut(&message.counter())
-                    && let Some(target) = stored
-                        .targets
-                        .iter_mut()
-                        .find(|target| target.session == from)
+                    && let Some(target) =
+                        stored.targets.iter_mut().find(|target| target.session == from)
                 {
                     *target = to;
                 }
@@ -93,11 +86,7 @@ impl MemoryStore {
         if let Some(stored) = messages.get_mut(&number.counter()) {
             // One target: a session is owed a message once for each subscription that led to it
             // when overlapping subscriptions each make a copy.
-            if let Some(at) = stored
-                .targets
-                .iter()
-                .position(|target| target.session == session)
-            {
+            if let Some(at) = stored.targets.iter().position(|target| target.session == session) {
                 stored.targets.swap_remove(at);
             }
             if stored.targets.is_empty() {
@@ -109,10 +98,7 @@ impl MemoryStore {
     fn find(&self, session: SessionNumber, number: RecordNumber) -> Option<FetchedMessage> {
         let messages = self.writer(number).lock();
         let stored = messages.get(&number.counter())?;
-        let target = stored
-            .targets
-            .iter()
-            .find(|target| target.session == session)?;
+        let target = stored.targets.iter().find(|target| target.session == session)?;
         Some(FetchedMessage {
             number,
             message: Arc::clone(&stored.message),
@@ -133,29 +119,18 @@ impl Store for MemoryStore {
             self.apply(RecordNumber::new(batch.writer, counter), record);
             counter += 1;
         }
-        self.writers[batch.writer.as_usize()]
-            .durable
-            .store(counter - 1, Ordering::Release);
+        self.writers[batch.writer.as_usize()].durable.store(counter - 1, Ordering::Release);
     }
 
     fn durable(&self, writer: ShardIndex) -> u64 {
-        self.writers[writer.as_usize()]
-            .durable
-            .load(Ordering::Acquire)
+        self.writers[writer.as_usize()].durable.load(Ordering::Acquire)
     }
 
     fn fetch(&self, fetch: Fetch) -> Option<Fetched> {
         let session = fetch.session.number;
-        let found = fetch
-            .messages
-            .iter()
-            .filter_map(|number| self.find(session, *number))
-            .collect();
-        Some(Fetched {
-            session: fetch.session,
-            request: fetch.request,
-            messages: Some(found),
-        })
+        let found =
+            fetch.messages.iter().filter_map(|number| self.find(session, *number)).collect();
+        Some(Fetched { session: fetch.session, request: fetch.request, messages: Some(found) })
     }
 
     fn is_full(&self) -> bool {

@@ -27,11 +27,7 @@ impl MioNetwork {
     pub fn new(epoch: std::time::Instant) -> io::Result<(Self, Box<dyn Wake>)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKER)?;
-        let network = Self {
-            poll,
-            events: Events::with_capacity(EVENTS_PER_POLL),
-            epoch,
-        };
+        let network = Self { poll, events: Events::with_capacity(EVENTS_PER_POLL), epoch };
         Ok((network, Box::new(Arc::new(waker))))
     }
 }
@@ -54,9 +50,7 @@ impl Network for MioNetwork {
 
     fn listen(&mut self, listener: &mut TcpListener, number: u32) -> io::Result<()> {
         let token = Token(number as usize * 2 + FIRST_LISTENER);
-        self.poll
-            .registry()
-            .register(listener, token, Interest::READABLE)
+        self.poll.registry().register(listener, token, Interest::READABLE)
     }
 
     fn accept(&mut self, listener: &mut TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
@@ -75,9 +69,7 @@ impl Network for MioNetwork {
 
     fn register(&mut self, socket: &mut TcpStream, slot: u32) -> io::Result<()> {
         let interest = Interest::READABLE | Interest::WRITABLE;
-        self.poll
-            .registry()
-            .register(socket, Token(slot as usize * 2), interest)
+        self.poll.registry().register(socket, Token(slot as usize * 2), interest)
     }
 
     fn deregister(&mut self, socket: &mut TcpStream) -> io::Result<()> {
@@ -135,12 +127,7 @@ fn translate(event: &mio::event::Event) -> Option<Event> {
     } else {
         Closed::No
     };
-    Some(Event {
-        source,
-        closed,
-        readable: event.is_readable(),
-        writable: event.is_writable(),
-    })
+    Some(Event { source, closed, readable: event.is_readable(), writable: event.is_writable() })
 }
 
 const WAKER: Token = Token(1);

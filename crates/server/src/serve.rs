@@ -60,18 +60,16 @@ pub fn serve(options: ServeOptions) -> Result<(), ServeError> {
     let server = Server::start(options)?;
     let stop = server.stop_handle();
     let signals_end = signals.handle();
-    let watcher = thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(move || {
-            let mut arrivals = signals.forever();
-            if arrivals.next().is_some() {
-                tracing::info!("shutting down");
-                stop.stop();
-            }
-            if arrivals.next().is_some() {
-                std::process::exit(1);
-            }
-        })?;
+    let watcher = thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let mut arrivals = signals.forever();
+        if arrivals.next().is_some() {
+            tracing::info!("shutting down");
+            stop.stop();
+        }
+        if arrivals.next().is_some() {
+            std::process::exit(1);
+        }
+    })?;
     let ended = server.join();
     signals_end.close();
     watcher.join().map_err(|_| ServeError::Crashed)?;
@@ -81,22 +79,13 @@ pub fn serve(options: ServeOptions) -> Result<(), ServeError> {
 impl Server {
     /// Binds and starts. When this returns, clients can connect.
     pub fn start(options: ServeOptions) -> Result<Self, ServeError> {
-        let ServeOptions {
-            listen,
-            shards,
-            limits,
-            sockets,
-            access,
-            authority,
-        } = options;
+        let ServeOptions { listen, shards, limits, sockets, access, authority } = options;
         let mut listeners = Vec::new();
         for listen in listen {
             listeners.append(&mut listen::bind(listen, sockets.backlog)?);
         }
-        let addresses = listeners
-            .iter()
-            .map(TcpListener::local_addr)
-            .collect::<io::Result<Vec<_>>>()?;
+        let addresses =
+            listeners.iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
 
         let shards = shards.map_or_else(default_shards, std::num::NonZeroU16::get);
         let epoch = std::time::Instant::now();
@@ -118,12 +107,8 @@ impl Server {
             limits: Arc::new(limits),
             sockets,
         };
-        let mut server = Self {
-            addresses,
-            directory,
-            stop: Stop { post },
-            threads: vec![control_thread],
-        };
+        let mut server =
+            Self { addresses, directory, stop: Stop { post }, threads: vec![control_thread] };
         for (index, network) in (0u16..).map(ShardIndex).zip(networks) {
             let shard = Shard::new(ShardOptions {
                 index,
@@ -165,17 +150,8 @@ impl Server {
 
     /// Waits for its end.
     pub fn join(self) -> Result<(), ServeError> {
-        let crashed = self
-            .threads
-            .into_iter()
-            .map(JoinHandle::join)
-            .filter(Result::is_err)
-            .count();
-        if crashed == 0 {
-            Ok(())
-        } else {
-            Err(ServeError::Crashed)
-        }
+        let crashed = self.threads.into_iter().map(JoinHandle::join).filter(Result::is_err).count();
+        if crashed == 0 { Ok(()) } else { Err(ServeError::Crashed) }
     }
 }
 
@@ -236,12 +212,10 @@ impl Drop for EndTogether {
 
 fn run(index: ShardIndex, turn: Turn<MioNetwork>, stop: Stop) -> io::Result<JoinHandle<()>> {
     let mut turn = turn;
-    thread::Builder::new()
-        .name(format!("shard {}", index.0))
-        .spawn(move || {
-            let _end_together = EndTogether(stop);
-            while turn.run_once() {}
-        })
+    thread::Builder::new().name(format!("shard {}", index.0)).spawn(move || {
+        let _end_together = EndTogether(stop);
+        while turn.run_once() {}
+    })
 }
 
 fn share(listeners: &[TcpListener]) -> io::Result<Vec<mio::net::TcpListener>> {
@@ -260,9 +234,7 @@ fn default_shards() -> u16 {
 #[cfg(unix)]
 fn open_files() -> usize {
     match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(files) => usize::try_from(files)
-            .unwrap_or(usize::MAX)
-            .saturating_sub(OTHER_FILES),
+        Ok(files) => usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES),
         Err(error) => {
             tracing::debug!(%error, "cannot raise the limit of open files");
             usize::MAX

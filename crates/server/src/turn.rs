@@ -283,12 +283,7 @@ impl<N: Network> Turn<N> {
     }
 
     fn arrive(&mut self, arrival: Arrival<N::Socket>) {
-        let Arrival {
-            mut socket,
-            peer,
-            opened,
-            bytes,
-        } = arrival;
+        let Arrival { mut socket, peer, opened, bytes } = arrival;
         let id = self.shard.arrive(peer, opened);
         if self.stop_at.is_some() || self.network.register(&mut socket, id.slot).is_err() {
             self.shard.remove(id);
@@ -396,8 +391,7 @@ impl<N: Network> Turn<N> {
     }
 
     fn has_ended(&self) -> bool {
-        self.stop_at
-            .is_some_and(|at| self.connections.is_empty() || at <= self.now)
+        self.stop_at.is_some_and(|at| self.connections.is_empty() || at <= self.now)
     }
 
     fn mailbox(&self) -> &Mailbox<N::Socket> {

@@ -38,10 +38,7 @@ struct Listening<L> {
 impl Admission {
     /// Nobody is there yet.
     pub const fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            count: AtomicUsize::new(0),
-        }
+        Self { limit, count: AtomicUsize::new(0) }
     }
 
     /// Lets one more in, if the limit allows.
@@ -61,13 +58,8 @@ impl Admission {
 impl<L> Acceptor<L> {
     pub(super) fn new(listeners: Vec<L>, admission: Arc<Admission>) -> Self {
         // Those who came before we were registered are not announced on every system.
-        let listeners = listeners
-            .into_iter()
-            .map(|listener| Listening {
-                listener,
-                ready: true,
-            })
-            .collect();
+        let listeners =
+            listeners.into_iter().map(|listener| Listening { listener, ready: true }).collect();
         Self {
             listeners,
             admission,

@@ -32,11 +32,7 @@ impl<N: Network> Turn<N> {
             return;
         };
         connection.phase = Phase::Lingering;
-        if self
-            .network
-            .shut_down_write(&mut connection.socket)
-            .is_err()
-        {
+        if self.network.shut_down_write(&mut connection.socket).is_err() {
             self.remove(id);
         }
     }
@@ -93,8 +89,7 @@ impl<N: Network> Turn<N> {
         connection.parked = None;
         connection.input = Input::Idle;
         self.lingering_count += 1;
-        self.lingering
-            .push_back((self.now.saturating_add(self.sockets.linger), id));
+        self.lingering.push_back((self.now.saturating_add(self.sockets.linger), id));
         if self.shard.output(id).is_none_or(|output| output.is_empty()) {
             self.linger(id);
         }

@@ -155,12 +155,7 @@ impl<N: Network> Turn<N> {
             self.discharge(connection.socket);
             return;
         };
-        let arrival = Arrival {
-            socket: connection.socket,
-            peer,
-            opened,
-            bytes,
-        };
+        let arrival = Arrival { socket: connection.socket, peer, opened, bytes };
         self.post[home.as_usize()].post(Letter::Arrival(Box::new(arrival)));
         self.to_wake[home.as_usize()] = true;
     }
@@ -204,18 +199,10 @@ impl Intake {
     fn new(mut common: Vec<u8>, parked: Vec<u8>) -> Self {
         let filled = parked.len();
         if filled > LARGE_BYTES {
-            return Self {
-                common,
-                own: Some(parked),
-                filled,
-            };
+            return Self { common, own: Some(parked), filled };
         }
         common[..filled].copy_from_slice(&parked);
-        Self {
-            common,
-            own: None,
-            filled,
-        }
+        Self { common, own: None, filled }
     }
 
     fn bytes(&self) -> &[u8] {
@@ -225,10 +212,7 @@ impl Intake {
     /// Takes bytes away from the front.
     fn take(&mut self, count: usize) {
         if count > 0 {
-            self.own
-                .as_mut()
-                .unwrap_or(&mut self.common)
-                .copy_within(count..self.filled, 0);
+            self.own.as_mut().unwrap_or(&mut self.common).copy_within(count..self.filled, 0);
             self.filled -= count;
         }
     }
