@@ -144,14 +144,7 @@ impl<T> Client<T> {
 
     /// Subscribes, now or when it can be.
     pub fn subscribe(&mut self, subscribe: Subscribe, ticket: T, now: Instant, out: &mut Vec<u8>) {
-        self.ask(
-            Request::Subscribe {
-                subscribe,
-                ticket: Some(ticket),
-            },
-            now,
-            out,
-        );
+        self.ask(Request::Subscribe { subscribe, ticket: Some(ticket) }, now, out);
     }
 
     /// Unsubscribes, now or when it can be.
@@ -162,14 +155,7 @@ impl<T> Client<T> {
         now: Instant,
         out: &mut Vec<u8>,
     ) {
-        self.ask(
-            Request::Unsubscribe {
-                unsubscribe,
-                ticket,
-            },
-            now,
-            out,
-        );
+        self.ask(Request::Unsubscribe { unsubscribe, ticket }, now, out);
     }
 
     /// The next request that has come to its end.
@@ -269,9 +255,7 @@ impl<T> Client<T> {
             Framing::Incomplete { needed } => return Ok(Received::Incomplete { needed }),
             Framing::Complete(frame) => frame,
         };
-        let packet = frame
-            .decode(self.options.version)
-            .map_err(ProtocolError::from)?;
+        let packet = frame.decode(self.options.version).map_err(ProtocolError::from)?;
         let length = frame.length();
         let event = match &mut self.state {
             State::Disconnected => None,
@@ -297,10 +281,7 @@ impl<T> Client<T> {
         match packet {
             Packet::ConnAck(connack) if connack.reason.is_error() => {
                 self.state = State::Disconnected;
-                Ok(Event::Refused {
-                    reason: connack.reason,
-                    properties: connack.properties,
-                })
+                Ok(Event::Refused { reason: connack.reason, properties: connack.properties })
             }
             Packet::ConnAck(connack) => self.connected(&connack, clean_start, now, out),
             Packet::Disconnect(disconnect) => Ok(self.disconnected_by_server(&disconnect)),
@@ -347,11 +328,7 @@ impl<T> Client<T> {
         for packet_id in self.outbound.released() {
             link.acknowledge(Packet::PubRel, packet_id, ReasonCode::Success, out);
         }
-        link.resend = self
-            .outbound
-            .published()
-            .map(|sent| sent.packet_id)
-            .collect();
+        link.resend = self.outbound.published().map(|sent| sent.packet_id).collect();
     }
 
     /// The server has no session: what it did not acknowledge is asked for anew, and nothing that
@@ -362,19 +339,13 @@ impl<T> Client<T> {
         self.outbound = Outbound::new();
         for Releasing { reason, ticket, .. } in mem::take(&mut self.releasing) {
             // With PUBREC the server has taken the message over [MQTT-4.3.3-9].
-            self.completed.push_back(Completed {
-                ticket,
-                outcome: Outcome::Published(reason),
-            });
+            self.completed.push_back(Completed { ticket, outcome: Outcome::Published(reason) });
         }
         // Renewals without a ticket are made again from the subscriptions themselves.
-        let unacknowledged = unacknowledged
-            .into_iter()
-            .filter(|request| !request.is_renewal());
+        let unacknowledged = unacknowledged.into_iter().filter(|request| !request.is_renewal());
         let waiting = mem::take(&mut self.queue);
-        self.queue = unacknowledged
-            .chain(waiting.into_iter().filter(|r| !r.is_renewal()))
-            .collect();
+        self.queue =
+            unacknowledged.chain(waiting.into_iter().filter(|r| !r.is_renewal())).collect();
         self.subscribe_again();
     }
 
@@ -382,10 +353,7 @@ impl<T> Client<T> {
     fn subscribe_again(&mut self) {
         for subscription in self.subscriptions.iter().rev() {
             let subscribe = Subscribe::renewing(subscription);
-            self.queue.push_front(Request::Subscribe {
-                subscribe,
-                ticket: None,
-            });
+            self.queue.push_front(Request::Subscribe { subscribe, ticket: None });
         }
     }
 
@@ -419,10 +387,7 @@ impl<T> Client<T> {
 
     fn disconnected_by_server<'a>(&mut self, disconnect: &Disconnect<'a>) -> Event<'a> {
         self.state = State::Disconnected;
-        Event::Disconnected {
-            reason: disconnect.reason,
-            properties: disconnect.properties,
-        }
+        Event::Disconnected { reason: disconnect.reason, properties: disconnect.properties }
     }
 
     fn receive_publish<'a>(
@@ -466,11 +431,7 @@ impl<T> Client<T> {
 
     fn puback(&mut self, puback: &Acknowledgement<'_>) -> Result<(), ReceiveError> {
         let packet_id = puback.packet_id;
-        if self
-            .outbound
-            .published_with(packet_id)
-            .is_some_and(|sent| !sent.message.is_publish())
-        {
+        if self.outbound.published_with(packet_id).is_some_and(|sent| !sent.message.is_publish()) {
             return Err(ProtocolError::WrongAcknowledgement.into());
         }
         if let Some(Request::Publish { ticket, .. }) = self.outbound.puback(packet_id)? {
@@ -495,11 +456,7 @@ impl<T> Client<T> {
                     self.complete(ticket, Outcome::Published(reason));
                     return Ok(());
                 }
-                self.releasing.push_back(Releasing {
-                    packet_id,
-                    reason,
-                    ticket,
-                });
+                self.releasing.push_back(Releasing { packet_id, reason, ticket });
                 ReasonCode::Success
             }
             outbound::Received::Message(_) => {
@@ -510,8 +467,7 @@ impl<T> Client<T> {
             outbound::Received::Unknown => ReasonCode::PacketIdentifierNotFound,
         };
         // [MQTT-4.3.3-4]
-        self.link()?
-            .acknowledge(Packet::PubRel, packet_id, answer, out);
+        self.link()?.acknowledge(Packet::PubRel, packet_id, answer, out);
         Ok(())
     }
 
@@ -537,21 +493,14 @@ impl<T> Client<T> {
         if let State::Connected(link) = &mut self.state {
             link.give_back_quota();
         }
-        let position = self
-            .releasing
-            .iter()
-            .position(|message| message.packet_id == packet_id);
+        let position = self.releasing.iter().position(|message| message.packet_id == packet_id);
         if let Some(message) = position.and_then(|position| self.releasing.remove(position)) {
             self.complete(message.ticket, Outcome::Published(message.reason));
         }
     }
 
     fn suback<'a>(&mut self, suback: &SubAck<'a>) -> Result<Option<Event<'a>>, ReceiveError> {
-        let asked = match self
-            .outbound
-            .published_with(suback.packet_id)
-            .map(|sent| &sent.message)
-        {
+        let asked = match self.outbound.published_with(suback.packet_id).map(|sent| &sent.message) {
             Some(Request::Subscribe { subscribe, .. }) => subscribe.filters.len(),
             _ => return Err(ProtocolError::PacketIdentifierUnknown.into()),
         };
@@ -566,8 +515,7 @@ impl<T> Client<T> {
             return Ok(None);
         };
         for (subscription, reason) in subscribe.into_subscriptions().zip(&reasons) {
-            self.subscriptions
-                .retain(|kept| kept.filter != subscription.filter);
+            self.subscriptions.retain(|kept| kept.filter != subscription.filter);
             if !reason.is_error() {
                 self.subscriptions.push(subscription);
             }
@@ -581,10 +529,7 @@ impl<T> Client<T> {
     }
 
     fn unsuback(&mut self, unsuback: &SubAck<'_>) -> Result<(), ReceiveError> {
-        let sent = self
-            .outbound
-            .published_with(unsuback.packet_id)
-            .map(|sent| &sent.message);
+        let sent = self.outbound.published_with(unsuback.packet_id).map(|sent| &sent.message);
         let asked = match sent {
             Some(Request::Unsubscribe { unsubscribe, .. }) => unsubscribe.filters.len(),
             _ => return Err(ProtocolError::PacketIdentifierUnknown.into()),
@@ -598,10 +543,8 @@ impl<T> Client<T> {
             // [MQTT-3.11.3-1]
             return Err(ProtocolError::ReasonCodeCount.into());
         }
-        if let Some(Request::Unsubscribe {
-            unsubscribe,
-            ticket,
-        }) = self.outbound.puback(unsuback.packet_id)?
+        if let Some(Request::Unsubscribe { unsubscribe, ticket }) =
+            self.outbound.puback(unsuback.packet_id)?
         {
             for (filter, reason) in unsubscribe.filters.iter().zip(&reasons) {
                 if !reason.is_error() {
@@ -618,10 +561,7 @@ impl<T> Client<T> {
     fn send_waiting(&mut self, out: &mut Vec<u8>) {
         self.send_again(out);
         while let State::Connected(link) = &mut self.state {
-            let is_free = self
-                .queue
-                .front()
-                .is_some_and(|request| link.has_quota_for(request));
+            let is_free = self.queue.front().is_some_and(|request| link.has_quota_for(request));
             if !link.resend.is_empty() || !is_free {
                 return;
             }

@@ -139,10 +139,7 @@ impl Link {
         let half = Duration::from_millis(seconds.saturating_mul(500));
         Some(match self.pinged {
             Some(pinged) => pinged.max(self.last_received).saturating_add(half),
-            None => self
-                .last_sent
-                .min(self.last_received)
-                .saturating_add(keep_alive),
+            None => self.last_sent.min(self.last_received).saturating_add(keep_alive),
         })
     }
 
@@ -174,9 +171,9 @@ impl Link {
                 self.inbound_aliases.insert(alias, topic)?;
                 Ok(Cow::Borrowed(topic.as_str()))
             }
-            (None, Some(alias)) => Ok(Cow::Owned(
-                self.inbound_aliases.topic(alias)?.as_ref().into(),
-            )),
+            (None, Some(alias)) => {
+                Ok(Cow::Owned(self.inbound_aliases.topic(alias)?.as_ref().into()))
+            }
             (None, None) => Err(ProtocolError::TopicAliasUnknown),
         }
     }
@@ -273,11 +270,7 @@ impl Link {
         out: &mut Vec<u8>,
     ) {
         self.write(
-            &packet(Acknowledgement {
-                packet_id,
-                reason,
-                properties: Properties::EMPTY,
-            }),
+            &packet(Acknowledgement { packet_id, reason, properties: Properties::EMPTY }),
             out,
         );
     }
@@ -300,9 +293,7 @@ impl Link {
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         let mut encoder = encoder(message, delivery(message.qos, packet_id), dup);
-        let with_alias = encoder
-            .encoded_length(self.version)
-            .saturating_add(LONGEST_ALIAS_GROWTH);
+        let with_alias = encoder.encoded_length(self.version).saturating_add(LONGEST_ALIAS_GROWTH);
         if with_alias <= self.maximum_packet_size as usize {
             match self.outbound_aliases.write(encoder.topic) {
                 Written::Whole => {}
@@ -325,9 +316,8 @@ impl Link {
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         let mut filters = Vec::new();
-        let asked = subscribe
-            .filters()
-            .map(|(filter, options)| (TopicFilter::trusted(filter), options));
+        let asked =
+            subscribe.filters().map(|(filter, options)| (TopicFilter::trusted(filter), options));
         SubscriptionFilters::encode_into(asked, &mut filters)?;
         let packet = ferrymq_codec::Subscribe {
             packet_id,
@@ -344,10 +334,7 @@ impl Link {
         out: &mut Vec<u8>,
     ) -> Result<(), EncodeError> {
         let mut filters = Vec::new();
-        TopicFilters::encode_into(
-            unsubscribe.filters().map(TopicFilter::trusted),
-            &mut filters,
-        )?;
+        TopicFilters::encode_into(unsubscribe.filters().map(TopicFilter::trusted), &mut filters)?;
         let packet = ferrymq_codec::Unsubscribe {
             packet_id,
             properties: unsubscribe.properties.as_properties(),

@@ -89,12 +89,10 @@ impl ConnectOptions {
             properties: properties.as_properties(),
         };
         let before = out.len();
-        Packet::Connect(connect)
-            .encode(self.version, out)
-            .map_err(|error| {
-                out.truncate(before);
-                ConnectError::from(error)
-            })
+        Packet::Connect(connect).encode(self.version, out).map_err(|error| {
+            out.truncate(before);
+            ConnectError::from(error)
+        })
     }
 
     fn check(&self, clean_start: bool) -> Result<(), ConnectError> {
@@ -118,9 +116,7 @@ impl ConnectOptions {
             return Ok(properties);
         }
         if self.session_expiry_interval > 0 {
-            properties.push(Property::SessionExpiryInterval(
-                self.session_expiry_interval,
-            ))?;
+            properties.push(Property::SessionExpiryInterval(self.session_expiry_interval))?;
         }
         if self.receive_maximum != NonZeroU16::MAX {
             properties.push(Property::ReceiveMaximum(self.receive_maximum))?;

@@ -61,9 +61,7 @@ impl Subscribe {
 
     /// The filters with their options, in order.
     pub fn filters(&self) -> impl ExactSizeIterator<Item = (&str, SubscriptionOptions)> {
-        self.filters
-            .iter()
-            .map(|(filter, options)| (&**filter, *options))
+        self.filters.iter().map(|(filter, options)| (&**filter, *options))
     }
 
     /// The request that makes a subscription once more.
@@ -76,13 +74,11 @@ impl Subscribe {
 
     pub(super) fn into_subscriptions(self) -> impl Iterator<Item = Subscription> {
         let properties = self.properties;
-        self.filters
-            .into_iter()
-            .map(move |(filter, options)| Subscription {
-                filter,
-                options,
-                properties: properties.clone(),
-            })
+        self.filters.into_iter().map(move |(filter, options)| Subscription {
+            filter,
+            options,
+            properties: properties.clone(),
+        })
     }
 }
 
@@ -124,8 +120,7 @@ impl Unsubscribe {
 
     /// Ends another subscription, too.
     pub fn push(&mut self, filter: TopicFilter<'_>) {
-        self.filters
-            .push(filter.as_str().to_owned().into_boxed_str());
+        self.filters.push(filter.as_str().to_owned().into_boxed_str());
     }
 
     /// The filters, in order.

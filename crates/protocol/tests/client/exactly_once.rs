@@ -59,8 +59,7 @@ impl Exchange {
             message.qos = QoS::ExactlyOnce;
 
             let mut out = Vec::new();
-            self.client
-                .publish(message, ticket, Instant::ZERO, &mut out);
+            self.client.publish(message, ticket, Instant::ZERO, &mut out);
             self.keep(&out);
         }
         let mut arrived = 0;
@@ -74,11 +73,7 @@ impl Exchange {
             assert!(arrived < 100, "the exchange does not end");
         }
         assert_eq!(self.server_received, ["a", "b", "c"], "cut after {cut}");
-        assert_eq!(
-            self.client_received,
-            ["t: x", "t: y", "t: z"],
-            "cut after {cut}"
-        );
+        assert_eq!(self.client_received, ["t: x", "t: y", "t: z"], "cut after {cut}");
         assert_eq!(self.ended, [0, 1, 2], "cut after {cut}");
         assert_eq!(self.client.unfinished(), 0);
         assert!(self.server_sending.is_empty() && self.server_unreleased.is_empty());
@@ -90,18 +85,10 @@ impl Exchange {
         self.client.connect(&mut out).unwrap();
         let mut bytes = Vec::new();
         let properties = Properties::EMPTY;
-        let connack = ConnAck {
-            session_present,
-            reason: ReasonCode::Success,
-            properties,
-        };
-        Packet::ConnAck(connack)
-            .encode(Version::V5, &mut bytes)
-            .unwrap();
+        let connack = ConnAck { session_present, reason: ReasonCode::Success, properties };
+        Packet::ConnAck(connack).encode(Version::V5, &mut bytes).unwrap();
         out.clear();
-        self.client
-            .receive(&bytes, Instant::ZERO, &mut out)
-            .unwrap();
+        self.client.receive(&bytes, Instant::ZERO, &mut out).unwrap();
         self.keep(&out);
         for (packet_id, payload) in self.server_sending.clone() {
             match payload {
@@ -123,14 +110,8 @@ impl Exchange {
             return false;
         };
         let mut out = Vec::new();
-        let received = self
-            .client
-            .receive(&bytes, Instant::ZERO, &mut out)
-            .unwrap();
-        if let Received::Packet {
-            event: Some(event), ..
-        } = received
-        {
+        let received = self.client.receive(&bytes, Instant::ZERO, &mut out).unwrap();
+        if let Received::Packet { event: Some(event), .. } = received {
             self.client_received.push(told(&event));
         }
         self.keep(&out);
@@ -156,8 +137,7 @@ impl Exchange {
                 self.reply(&pubrec(packet_id.get()));
             }
             Packet::PubRel(packet) => {
-                self.server_unreleased
-                    .retain(|packet_id| *packet_id != packet.packet_id);
+                self.server_unreleased.retain(|packet_id| *packet_id != packet.packet_id);
                 self.reply(&pubcomp(packet.packet_id.get()));
             }
             Packet::PubRec(packet) => {
@@ -169,8 +149,7 @@ impl Exchange {
                 self.reply(&pubrel(packet.packet_id.get()));
             }
             Packet::PubComp(packet) => {
-                self.server_sending
-                    .retain(|(packet_id, _)| *packet_id != packet.packet_id);
+                self.server_sending.retain(|(packet_id, _)| *packet_id != packet.packet_id);
             }
             packet => panic!("unexpected {packet:?}"),
         }

@@ -25,10 +25,7 @@ fn publish_ends_with_its_last_acknowledgement() {
     peer.publish(QoS::AtMostOnce, "a");
     peer.publish(QoS::AtLeastOnce, "b");
     peer.publish(QoS::ExactlyOnce, "c");
-    assert_eq!(
-        peer.sent(),
-        "PUBLISH q0 a | PUBLISH q1 #1 b | PUBLISH q2 #2 c"
-    );
+    assert_eq!(peer.sent(), "PUBLISH q0 a | PUBLISH q1 #1 b | PUBLISH q2 #2 c");
     assert_eq!(peer.ended(), "a: Success");
     peer.receive(&puback(1)).unwrap();
     assert_eq!(peer.ended(), "b: Success");
@@ -46,10 +43,8 @@ fn publish_refused_by_the_server_ends_with_its_reason() {
     peer.publish(QoS::AtLeastOnce, "a");
     peer.publish(QoS::ExactlyOnce, "b");
     peer.sent();
-    peer.receive(&Packet::PubAck(answer(1, ReasonCode::QuotaExceeded)))
-        .unwrap();
-    peer.receive(&Packet::PubRec(answer(2, ReasonCode::NotAuthorized)))
-        .unwrap();
+    peer.receive(&Packet::PubAck(answer(1, ReasonCode::QuotaExceeded))).unwrap();
+    peer.receive(&Packet::PubRec(answer(2, ReasonCode::NotAuthorized))).unwrap();
     assert_eq!(peer.ended(), "a: Quota exceeded | b: Not authorized");
     assert_eq!(peer.sent(), "", "a refused QoS 2 message has no PUBREL");
 }
@@ -62,10 +57,7 @@ fn publish_without_connection_is_sent_after_the_next_one_in_order() {
     peer.subscribe("s");
     assert_eq!(peer.sent(), "");
     peer.connect(false, &[]);
-    assert_eq!(
-        peer.sent(),
-        "PUBLISH q0 a | PUBLISH q1 #1 b | SUBSCRIBE #2 s"
-    );
+    assert_eq!(peer.sent(), "PUBLISH q0 a | PUBLISH q1 #1 b | SUBSCRIBE #2 s");
 }
 
 #[test]
@@ -112,25 +104,11 @@ fn new_session_is_told_everything_anew_and_without_dup() {
     peer.sent();
     assert_eq!(peer.ended(), "s: [Success]");
     peer.connect(false, &[]);
-    assert_eq!(
-        peer.sent(),
-        "SUBSCRIBE #1 s | PUBLISH q1 #2 a | PUBLISH q2 #3 c"
-    );
-    assert_eq!(
-        peer.ended(),
-        "b: Success",
-        "the server had taken it over with PUBREC"
-    );
-    assert_eq!(
-        peer.receive(&suback(1, &[0x87])).unwrap(),
-        "subscription lost Not authorized"
-    );
+    assert_eq!(peer.sent(), "SUBSCRIBE #1 s | PUBLISH q1 #2 a | PUBLISH q2 #3 c");
+    assert_eq!(peer.ended(), "b: Success", "the server had taken it over with PUBREC");
+    assert_eq!(peer.receive(&suback(1, &[0x87])).unwrap(), "subscription lost Not authorized");
     peer.connect(false, &[]);
-    assert_eq!(
-        peer.sent(),
-        "PUBLISH q1 #1 a | PUBLISH q2 #2 c",
-        "it is not asked for again"
-    );
+    assert_eq!(peer.sent(), "PUBLISH q1 #1 a | PUBLISH q2 #2 c", "it is not asked for again");
 }
 
 #[test]
@@ -150,8 +128,7 @@ fn unsubscribed_filter_is_not_renewed() {
     peer.subscribe("s");
     peer.receive(&suback(1, &[0])).unwrap();
     let unsubscribe = Unsubscribe::new(TopicFilter::parse("s").unwrap());
-    peer.client
-        .unsubscribe(unsubscribe, "u", peer.now, &mut peer.out);
+    peer.client.unsubscribe(unsubscribe, "u", peer.now, &mut peer.out);
     assert_eq!(peer.sent(), "SUBSCRIBE #1 s | UNSUBSCRIBE #2 s");
     peer.receive(&unsuback(2, &[0])).unwrap();
     assert_eq!(peer.ended(), "s: [Success] | u: [Success]");
@@ -162,10 +139,7 @@ fn unsubscribed_filter_is_not_renewed() {
 #[test]
 fn send_quota_holds_messages_back_and_is_given_back() {
     let mut peer = Peer::new(persistent());
-    peer.connect(
-        false,
-        &[Property::ReceiveMaximum(NonZeroU16::new(2).unwrap())],
-    );
+    peer.connect(false, &[Property::ReceiveMaximum(NonZeroU16::new(2).unwrap())]);
     for payload in ["a", "b", "c", "d"] {
         peer.publish(QoS::ExactlyOnce, payload);
     }
@@ -174,8 +148,7 @@ fn send_quota_holds_messages_back_and_is_given_back() {
     assert_eq!(peer.sent(), "PUBREL #1", "PUBREC gives nothing back");
     peer.receive(&pubcomp(1)).unwrap();
     assert_eq!(peer.sent(), "PUBLISH q2 #3 c");
-    peer.receive(&Packet::PubRec(answer(2, ReasonCode::QuotaExceeded)))
-        .unwrap();
+    peer.receive(&Packet::PubRec(answer(2, ReasonCode::QuotaExceeded))).unwrap();
     assert_eq!(peer.sent(), "PUBLISH q2 #4 d", "a refusal does");
 }
 
@@ -242,16 +215,11 @@ fn what_the_server_does_not_accept_fails_without_being_sent() {
         message.qos = qos;
         message.retain = retain;
 
-        peer.client
-            .publish(message, payload, peer.now, &mut peer.out);
+        peer.client.publish(message, payload, peer.now, &mut peer.out);
         assert_eq!(peer.ended(), format!("{payload}: failed, {error}"));
         assert_eq!(peer.sent(), "");
         peer.publish(QoS::AtMostOnce, "ok");
-        assert_eq!(
-            peer.sent(),
-            "PUBLISH q0 ok",
-            "the next one is not held back"
-        );
+        assert_eq!(peer.sent(), "PUBLISH q0 ok", "the next one is not held back");
     }
 }
 
@@ -260,18 +228,12 @@ fn packet_of_exactly_the_largest_size_is_sent_whole() {
     let mut options = persistent();
     options.send_topic_aliases = true;
     let mut peer = Peer::new(options);
-    let granted = [
-        Property::MaximumPacketSize(NonZeroU32::new(12).unwrap()),
-        Property::TopicAliasMaximum(5),
-    ];
+    let granted =
+        [Property::MaximumPacketSize(NonZeroU32::new(12).unwrap()), Property::TopicAliasMaximum(5)];
     peer.connect(false, &granted);
     // Two bytes of header, three of topic, one of properties, six of payload.
     peer.publish(QoS::AtMostOnce, "sixsix");
-    assert_eq!(
-        peer.sent(),
-        "PUBLISH q0 sixsix",
-        "there is no room for an alias"
-    );
+    assert_eq!(peer.sent(), "PUBLISH q0 sixsix", "there is no room for an alias");
     peer.publish(QoS::AtMostOnce, "seven77");
     assert_eq!(peer.sent(), "");
 }
@@ -297,18 +259,13 @@ fn topic_alias_of_the_server_stands_for_its_topic() {
     peer.connect(false, &[]);
     let aliased = |alias: u16, topic| {
         let mut properties = PropertyBuffer::new();
-        properties
-            .push(Property::TopicAlias(NonZeroU16::new(alias).unwrap()))
-            .unwrap();
+        properties.push(Property::TopicAlias(NonZeroU16::new(alias).unwrap())).unwrap();
         (properties, topic)
     };
     let rows = [
         (aliased(1, Some("long/name")), Ok("long/name: x".to_owned())),
         (aliased(1, None), Ok("long/name: x".to_owned())),
-        (
-            aliased(2, Some("b")),
-            Err(ReceiveError::Protocol(ProtocolError::TopicAliasTooLarge)),
-        ),
+        (aliased(2, Some("b")), Err(ReceiveError::Protocol(ProtocolError::TopicAliasTooLarge))),
     ];
     for ((properties, topic), expected) in rows {
         let publish = Packet::Publish(Publish {
@@ -327,57 +284,29 @@ fn topic_alias_of_the_server_stands_for_its_topic() {
 #[test]
 fn received_messages_are_acknowledged_by_their_quality_of_service() {
     let mut peer = Peer::connected();
-    assert_eq!(
-        peer.receive(&message(Delivery::AtMostOnce, "a")).unwrap(),
-        "t: a"
-    );
+    assert_eq!(peer.receive(&message(Delivery::AtMostOnce, "a")).unwrap(), "t: a");
     assert_eq!(peer.sent(), "");
-    assert_eq!(
-        peer.receive(&message(Delivery::AtLeastOnce(id(5)), "b"))
-            .unwrap(),
-        "t: b"
-    );
+    assert_eq!(peer.receive(&message(Delivery::AtLeastOnce(id(5)), "b")).unwrap(), "t: b");
     assert_eq!(peer.sent(), "PUBACK #5");
-    assert_eq!(
-        peer.receive(&message(Delivery::ExactlyOnce(id(5)), "c"))
-            .unwrap(),
-        "t: c"
-    );
+    assert_eq!(peer.receive(&message(Delivery::ExactlyOnce(id(5)), "c")).unwrap(), "t: c");
     assert_eq!(peer.sent(), "PUBREC #5");
-    assert_eq!(
-        peer.receive(&message(Delivery::ExactlyOnce(id(5)), "c"))
-            .unwrap(),
-        ""
-    );
+    assert_eq!(peer.receive(&message(Delivery::ExactlyOnce(id(5)), "c")).unwrap(), "");
     assert_eq!(peer.sent(), "PUBREC #5");
     peer.receive(&pubrel(5)).unwrap();
     assert_eq!(peer.sent(), "PUBCOMP #5");
     peer.receive(&pubrel(5)).unwrap();
     assert_eq!(peer.sent(), "PUBCOMP #5 Packet Identifier not found");
-    assert_eq!(
-        peer.receive(&message(Delivery::ExactlyOnce(id(5)), "d"))
-            .unwrap(),
-        "t: d"
-    );
+    assert_eq!(peer.receive(&message(Delivery::ExactlyOnce(id(5)), "d")).unwrap(), "t: d");
 }
 
 #[test]
 fn identifiers_of_a_lost_session_are_new_again() {
     let mut peer = Peer::connected();
-    peer.receive(&message(Delivery::ExactlyOnce(id(1)), "a"))
-        .unwrap();
+    peer.receive(&message(Delivery::ExactlyOnce(id(1)), "a")).unwrap();
     peer.connect(true, &[]);
-    assert_eq!(
-        peer.receive(&message(Delivery::ExactlyOnce(id(1)), "a"))
-            .unwrap(),
-        ""
-    );
+    assert_eq!(peer.receive(&message(Delivery::ExactlyOnce(id(1)), "a")).unwrap(), "");
     peer.connect(false, &[]);
-    assert_eq!(
-        peer.receive(&message(Delivery::ExactlyOnce(id(1)), "b"))
-            .unwrap(),
-        "t: b"
-    );
+    assert_eq!(peer.receive(&message(Delivery::ExactlyOnce(id(1)), "b")).unwrap(), "t: b");
 }
 
 #[test]
@@ -396,12 +325,7 @@ fn broken_rules_end_the_connection_with_their_reason() {
     type Row = (fn(&mut Peer), Packet<'static>, ReceiveError, &'static str);
     let nothing = |_: &mut Peer| {};
     let rows: [Row; 10] = [
-        (
-            nothing,
-            Packet::PingReq,
-            ProtocolError::WrongDirection.into(),
-            "Protocol Error",
-        ),
+        (nothing, Packet::PingReq, ProtocolError::WrongDirection.into(), "Protocol Error"),
         (
             nothing,
             Packet::ConnAck(ConnAck {
@@ -450,8 +374,7 @@ fn broken_rules_end_the_connection_with_their_reason() {
         ),
         (
             |peer| {
-                peer.receive(&message(Delivery::ExactlyOnce(id(1)), "a"))
-                    .unwrap();
+                peer.receive(&message(Delivery::ExactlyOnce(id(1)), "a")).unwrap();
             },
             message(Delivery::ExactlyOnce(id(2)), "b"),
             ProtocolError::ReceiveMaximumExceeded.into(),
@@ -512,10 +435,7 @@ fn session_that_was_not_asked_for_ends_the_connection() {
         reason: ReasonCode::Success,
         properties: Properties::EMPTY,
     };
-    assert_eq!(
-        peer.receive(&Packet::ConnAck(connack)),
-        Err(ReceiveError::UnexpectedSession)
-    );
+    assert_eq!(peer.receive(&Packet::ConnAck(connack)), Err(ReceiveError::UnexpectedSession));
 }
 
 #[test]
@@ -524,22 +444,12 @@ fn refusal_and_farewell_of_the_server_are_told_with_their_reason() {
     peer.client.connect(&mut peer.out).unwrap();
     let properties = Properties::EMPTY;
     let reason = ReasonCode::NotAuthorized;
-    let connack = ConnAck {
-        session_present: false,
-        reason,
-        properties,
-    };
-    assert_eq!(
-        peer.receive(&Packet::ConnAck(connack)).unwrap(),
-        "refused Not authorized"
-    );
+    let connack = ConnAck { session_present: false, reason, properties };
+    assert_eq!(peer.receive(&Packet::ConnAck(connack)).unwrap(), "refused Not authorized");
     assert!(!peer.client.is_connected());
     peer.sent();
     peer.connect(false, &[]);
-    let disconnect = Disconnect {
-        reason: ReasonCode::SessionTakenOver,
-        properties,
-    };
+    let disconnect = Disconnect { reason: ReasonCode::SessionTakenOver, properties };
     let event = peer.receive(&Packet::Disconnect(disconnect)).unwrap();
     assert_eq!(event, "disconnected Session taken over");
     assert!(!peer.client.is_connected());
@@ -619,10 +529,7 @@ fn pingreq_is_sent_when_the_keep_alive_has_passed_in_silence() {
     peer.wait(1).unwrap();
     assert_eq!(peer.sent(), "PINGREQ");
     peer.receive(&Packet::PingResp).unwrap();
-    assert_eq!(
-        peer.client.deadline(),
-        Some(peer.now.saturating_add(Duration::from_secs(10)))
-    );
+    assert_eq!(peer.client.deadline(), Some(peer.now.saturating_add(Duration::from_secs(10))));
 }
 
 #[test]
@@ -642,46 +549,30 @@ fn unanswered_pingreq_ends_the_connection() {
 
 #[test]
 fn no_keep_alive_has_no_deadline() {
-    let mut peer = Peer::new(ConnectOptions {
-        keep_alive: 0,
-        ..persistent()
-    });
+    let mut peer = Peer::new(ConnectOptions { keep_alive: 0, ..persistent() });
     peer.connect(false, &[]);
     assert_eq!(peer.client.deadline(), None);
 }
 
 #[test]
 fn too_many_requests_fail_at_once() {
-    let mut peer = Peer::new(ConnectOptions {
-        unfinished_maximum: 2,
-        ..persistent()
-    });
+    let mut peer = Peer::new(ConnectOptions { unfinished_maximum: 2, ..persistent() });
     for payload in ["a", "b", "c"] {
         peer.publish(QoS::AtLeastOnce, payload);
     }
-    assert_eq!(
-        peer.ended(),
-        format!("c: failed, {}", RequestError::TooMany)
-    );
+    assert_eq!(peer.ended(), format!("c: failed, {}", RequestError::TooMany));
 }
 
 #[test]
 fn bytes_may_come_in_any_pieces() {
     let mut peer = Peer::connected();
     let mut bytes = Vec::new();
-    message(Delivery::AtLeastOnce(id(1)), "a")
-        .encode(Version::V5, &mut bytes)
-        .unwrap();
+    message(Delivery::AtLeastOnce(id(1)), "a").encode(Version::V5, &mut bytes).unwrap();
     for end in 0..bytes.len() {
-        let received = peer
-            .client
-            .receive(&bytes[..end], peer.now, &mut peer.out)
-            .unwrap();
+        let received = peer.client.receive(&bytes[..end], peer.now, &mut peer.out).unwrap();
         assert!(matches!(received, Received::Incomplete { .. }), "{end}");
     }
     assert_eq!(peer.sent(), "");
-    peer.client
-        .receive(&bytes, peer.now, &mut peer.out)
-        .unwrap();
+    peer.client.receive(&bytes, peer.now, &mut peer.out).unwrap();
     assert_eq!(peer.sent(), "PUBACK #1");
 }

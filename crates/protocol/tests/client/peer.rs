@@ -23,12 +23,7 @@ pub(crate) struct Peer {
 impl Peer {
     pub(crate) fn new(options: ConnectOptions) -> Self {
         let version = options.version;
-        Self {
-            client: Client::new(options),
-            version,
-            now: Instant::ZERO,
-            out: Vec::new(),
-        }
+        Self { client: Client::new(options), version, now: Instant::ZERO, out: Vec::new() }
     }
 
     /// A client of MQTT 5.0 whose session outlives its connections, connected for the first time.
@@ -48,11 +43,7 @@ impl Peer {
             properties.push(*property).unwrap();
         }
         let properties = properties.as_properties();
-        let connack = ConnAck {
-            session_present,
-            reason: ReasonCode::Success,
-            properties,
-        };
+        let connack = ConnAck { session_present, reason: ReasonCode::Success, properties };
         self.receive(&Packet::ConnAck(connack)).unwrap();
     }
 
@@ -73,15 +64,13 @@ impl Peer {
         let mut message = Message::new(TopicName::parse("t").unwrap(), payload);
         message.qos = qos;
 
-        self.client
-            .publish(message, payload, self.now, &mut self.out);
+        self.client.publish(message, payload, self.now, &mut self.out);
     }
 
     pub(crate) fn subscribe(&mut self, filter: &'static str) {
         let options = SubscriptionOptions::default();
         let subscribe = Subscribe::new(TopicFilter::parse(filter).unwrap(), options);
-        self.client
-            .subscribe(subscribe, filter, self.now, &mut self.out);
+        self.client.subscribe(subscribe, filter, self.now, &mut self.out);
     }
 
     /// What the client has written since the last call.
@@ -139,12 +128,7 @@ pub(crate) fn text(packet: &Packet<'_>) -> String {
         Packet::Connect(_) => "CONNECT".into(),
         Packet::Publish(publish) => {
             let mut words = vec![format!("PUBLISH q{}", publish.delivery.qos() as u8)];
-            words.extend(
-                publish
-                    .delivery
-                    .packet_id()
-                    .map(|id| format!("#{}", id.get())),
-            );
+            words.extend(publish.delivery.packet_id().map(|id| format!("#{}", id.get())));
             words.extend(publish.dup.then(|| "dup".into()));
             words.extend(
                 publish.properties.topic_alias().map(|alias| {
@@ -159,28 +143,13 @@ pub(crate) fn text(packet: &Packet<'_>) -> String {
         Packet::PubRel(packet) => acknowledgement("PUBREL", packet),
         Packet::PubComp(packet) => acknowledgement("PUBCOMP", packet),
         Packet::Subscribe(subscribe) => {
-            let filters: Vec<_> = subscribe
-                .filters
-                .iter()
-                .map(|(filter, _)| filter.as_str())
-                .collect();
-            format!(
-                "SUBSCRIBE #{} {}",
-                subscribe.packet_id.get(),
-                filters.join(",")
-            )
+            let filters: Vec<_> =
+                subscribe.filters.iter().map(|(filter, _)| filter.as_str()).collect();
+            format!("SUBSCRIBE #{} {}", subscribe.packet_id.get(), filters.join(","))
         }
         Packet::Unsubscribe(unsubscribe) => {
-            let filters: Vec<_> = unsubscribe
-                .filters
-                .iter()
-                .map(TopicFilter::as_str)
-                .collect();
-            format!(
-                "UNSUBSCRIBE #{} {}",
-                unsubscribe.packet_id.get(),
-                filters.join(",")
-            )
+            let filters: Vec<_> = unsubscribe.filters.iter().map(TopicFilter::as_str).collect();
+            format!("UNSUBSCRIBE #{} {}", unsubscribe.packet_id.get(), filters.join(","))
         }
         Packet::PingReq => "PINGREQ".into(),
         Packet::Disconnect(disconnect) => format!("DISCONNECT {}", disconnect.reason),
@@ -200,11 +169,7 @@ pub(crate) fn told(event: &Event<'_>) -> String {
         Event::Connected(connected) => format!("connected {}", connected.session_present),
         Event::Refused { reason, .. } => format!("refused {reason}"),
         Event::Message(message) => {
-            format!(
-                "{}: {}",
-                message.topic,
-                str::from_utf8(message.payload).unwrap()
-            )
+            format!("{}: {}", message.topic, str::from_utf8(message.payload).unwrap())
         }
         Event::SubscriptionLost { reason } => format!("subscription lost {reason}"),
         Event::Disconnected { reason, .. } => format!("disconnected {reason}"),
@@ -217,11 +182,7 @@ pub(crate) fn id(value: u16) -> PacketId {
 }
 
 pub(crate) fn answer(packet_id: u16, reason: ReasonCode) -> Acknowledgement<'static> {
-    Acknowledgement {
-        packet_id: id(packet_id),
-        reason,
-        properties: Properties::EMPTY,
-    }
+    Acknowledgement { packet_id: id(packet_id), reason, properties: Properties::EMPTY }
 }
 
 pub(crate) fn puback(packet_id: u16) -> Packet<'static> {
