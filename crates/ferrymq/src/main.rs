@@ -12,6 +12,7 @@ mod serve;
 mod subscribe;
 
 use std::future::Future;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -71,6 +72,7 @@ fn log_to_stderr(debug: bool) {
         tracing_subscriber::fmt()
             .with_max_level(Level::DEBUG)
             .with_target(false)
+            .with_ansi(std::io::stderr().is_terminal())
             .with_writer(std::io::stderr)
             .init();
     }
