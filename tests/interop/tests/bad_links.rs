@@ -13,19 +13,26 @@ use ferrymq_interop::{
 
 #[test]
 fn publisher_on_a_cut_link_loses_nothing() {
-    for_each(Library::resends, publisher_on_a_cut_link);
+    for_each(|library, _| library.resends(), publisher_on_a_cut_link);
 }
 
 #[test]
 fn subscriber_on_a_cut_link_loses_nothing() {
-    // rumqttc forgets its open QoS 2 messages when it reconnects, and then takes
-    // the broker's PUBREL for a violation.
-    for_each(|library| library != Library::Rumqttc, subscriber_on_a_cut_link);
+    let can = |library, version| match (library, version) {
+        // It forgets its open QoS 2 messages when it reconnects, and then takes the
+        // broker's PUBREL for a violation.
+        (Library::Rumqttc, _) => false,
+        // It counts an open QoS 2 message that is sent again a second time against
+        // its Receive Maximum, and gives up when its window seems exceeded.
+        (Library::Mosquitto, Version::V5) => false,
+        _ => true,
+    };
+    for_each(can, subscriber_on_a_cut_link);
 }
 
 #[test]
 fn keep_alive_holds_and_half_open_is_found() {
-    for_each(|_| true, keep_alive);
+    for_each(|_, _| true, keep_alive);
 }
 
 fn publisher_on_a_cut_link(library: Library, version: Version) {
@@ -128,10 +135,10 @@ type Arrivals = BTreeMap<(String, Vec<u8>), u32>;
 
 /// Runs a scenario with all libraries that can take part, and both versions, at
 /// the same time.
-fn for_each(can: impl Fn(Library) -> bool, scenario: fn(Library, Version)) {
+fn for_each(can: impl Fn(Library, Version) -> bool, scenario: fn(Library, Version)) {
     thread::scope(|scope| {
-        for library in Library::ALL.into_iter().filter(|library| can(*library)) {
-            for version in [Version::V3, Version::V5] {
+        for version in [Version::V3, Version::V5] {
+            for library in Library::ALL.into_iter().filter(|library| can(*library, version)) {
                 // A panic's message names its thread.
                 thread::Builder::new()
                     .name(format!("{library:?} {version:?}"))
