@@ -52,9 +52,10 @@ fn format(house: &House, _: &mut Tally) -> Result<(), String> {
 }
 
 fn clippy(house: &House, _: &mut Tally) -> Result<(), String> {
-    let warnings = ["--", "-D", "warnings"];
-    let workspace = ["clippy", "--locked", "--workspace", "--all-targets"];
-    succeed(house.cargo(&workspace).args(warnings))
+    let warnings = ["--all-targets", "--", "-D", "warnings"];
+    succeed(house.cargo(&["clippy", "--locked", "--workspace"]).args(warnings))?;
+    let fuzz = ["clippy", "--locked", "--manifest-path", FUZZ_MANIFEST];
+    succeed(house.cargo(&fuzz).args(warnings))
 }
 
 fn build(house: &House, _: &mut Tally) -> Result<(), String> {

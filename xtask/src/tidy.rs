@@ -5,6 +5,7 @@
 
 mod comments;
 mod crates;
+mod documents;
 mod imports;
 mod links;
 mod modules;
@@ -45,6 +46,8 @@ fn check(tree: &Tree) -> Vec<Complaint> {
         versions::stay_below,
         links::resolve,
         links::summary_is_complete,
+        documents::architecture_is_true,
+        documents::limits_are_complete,
     ];
     let mut complaints: Vec<_> = rules.iter().flat_map(|rule| rule(tree)).collect();
     complaints.sort();
