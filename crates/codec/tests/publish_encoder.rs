@@ -155,6 +155,34 @@ fn what_cannot_be_encoded_leaves_the_buffer_alone() {
     assert_eq!(out, b"\x30\xFF\xFF\xFF\x7F\x00\x03a/b");
 }
 
+#[test]
+fn lengths_are_right_where_they_take_another_byte() {
+    let text = "x".repeat(65_535);
+    for length in [0x7F, 0x80, 0x3FFF, 0x4000, 0x1F_FFFF, 0x20_0000_usize] {
+        // The whole of Remaining Length is a payload, and the whole of a block is properties.
+        let payload = vec![0; length - 5];
+        let mut out = Vec::new();
+        plain().encode(Version::V3_1_1, &payload, &mut out).expect("the packet is short");
+        let encoder = PublishEncoder { payload_length: payload.len(), ..plain() };
+        assert_eq!(encoder.encoded_length(Version::V3_1_1), out.len());
+
+        let mut relayed = PropertyBuffer::new();
+        while relayed.as_properties().len() < length {
+            let left = length - relayed.as_properties().len();
+            // A User Property takes at least five bytes, and what is left must be enough for one.
+            let value = if left > 65_540 { 65_000 } else { left - 5 };
+            let property = Property::UserProperty(("", &text[..value]));
+            relayed.push(property).expect("the property is short");
+        }
+        assert_eq!(relayed.as_properties().len(), length);
+        let encoder = PublishEncoder { properties: relayed.as_properties(), ..plain() };
+        let mut out = Vec::new();
+        encoder.encode(Version::V5, b"", &mut out).expect("the packet is short");
+        assert_eq!(encoder.encoded_length(Version::V5), out.len());
+        assert_eq!(decode(&out, Version::V5).properties, relayed.as_properties());
+    }
+}
+
 proptest! {
     #[test]
     fn the_packet_says_what_the_encoder_was_told(

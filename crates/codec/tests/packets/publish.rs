@@ -206,13 +206,15 @@ fn lengths() -> Vec<Row> {
         ("2,097,152", 2_097_152, "80 80 80 01"),
     ]
     .into_iter()
-    .map(|(name, length, encoded)| {
-        let payload = leak(vec![b'x'; length - 5]);
-        let text = format!("30 {encoded} 0003 'a/b'");
-        let packet = Packet::Publish(publish(Delivery::AtMostOnce, payload));
-        let mut row = both(name, V3_1_1, &text, packet);
-        row.bytes.extend_from_slice(payload);
-        row
+    .flat_map(|(name, length, encoded)| {
+        [(V3_1_1, "", 5), (V5, "00", 6)].map(|(version, properties, fixed)| {
+            let payload = leak(vec![b'x'; length - fixed]);
+            let text = format!("30 {encoded} 0003 'a/b' {properties}");
+            let packet = Packet::Publish(publish(Delivery::AtMostOnce, payload));
+            let mut row = both(name, version, &text, packet);
+            row.bytes.extend_from_slice(payload);
+            row
+        })
     })
     .collect()
 }

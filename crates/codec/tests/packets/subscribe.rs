@@ -18,6 +18,7 @@ pub(crate) fn rows() -> Vec<Row> {
     rows.extend(refused_filters());
     rows.extend(subacks());
     rows.extend(unsubacks());
+    rows.extend(long_filters());
     rows
 }
 
@@ -181,6 +182,32 @@ fn unsubscribes() -> Vec<Row> {
             V5,
             "A2 08 000A 02 0B 01 0001 'a'",
             DecodeError::PropertyNotInPacket,
+        ),
+    ]
+}
+
+/// Packets with a header of three and of four bytes.
+fn long_filters() -> Vec<Row> {
+    let medium: &str = "x".repeat(200).leak();
+    let long: &str = "x".repeat(20_000).leak();
+    vec![
+        both(
+            "200 bytes",
+            V3_1_1,
+            &format!("A2 CC 01 000A 00C8 '{medium}'"),
+            unsubscribe(Properties::EMPTY, &[medium]),
+        ),
+        both(
+            "200 bytes",
+            V5,
+            &format!("A2 CD 01 000A 00 00C8 '{medium}'"),
+            unsubscribe(Properties::EMPTY, &[medium]),
+        ),
+        both(
+            "20,000 bytes",
+            V5,
+            &format!("82 A6 9C 01 000A 00 4E20 '{long}' 00"),
+            subscribe(Properties::EMPTY, &[(long, SubscriptionOptions::default())]),
         ),
     ]
 }
