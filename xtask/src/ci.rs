@@ -3,14 +3,13 @@
 //! Each step is named and timed. The results of all tests are summed from the lines in which the
 //! test harness states them, so that the last line of a run says how much was really tested.
 
-use std::env;
 use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use crate::command::succeed;
+use crate::command::{House, succeed};
 use crate::{prepare, tidy};
 
 /// Runs every step.
@@ -99,26 +98,6 @@ fn deny(house: &House, _: &mut Tally) -> Result<(), String> {
         return Ok(());
     }
     succeed(&mut house.cargo(&["deny", "--locked", "check", "bans", "licenses", "sources"]))
-}
-
-/// Where everything is.
-struct House {
-    root: PathBuf,
-    target: PathBuf,
-}
-
-impl House {
-    fn new(root: &Path) -> Self {
-        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-        Self { root: root.to_owned(), target: root.join(target) }
-    }
-
-    /// Every build shares one target folder, the one of the workspace's own.
-    fn cargo(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("cargo");
-        command.args(arguments).current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target);
-        command
-    }
 }
 
 /// How many tests passed and failed.

@@ -1,6 +1,28 @@
 //! Other programs, run to their end.
 
+use std::env;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// Where everything is built.
+pub(crate) struct House {
+    pub(crate) root: PathBuf,
+    pub(crate) target: PathBuf,
+}
+
+impl House {
+    pub(crate) fn new(root: &Path) -> Self {
+        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+        Self { root: root.to_owned(), target: root.join(target) }
+    }
+
+    /// Every build shares one target folder, the one of the workspace's own.
+    pub(crate) fn cargo(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("cargo");
+        command.args(arguments).current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target);
+        command
+    }
+}
 
 /// Runs a program whose failure is an error that names it.
 pub(crate) fn succeed(command: &mut Command) -> Result<(), String> {

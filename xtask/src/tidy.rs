@@ -11,10 +11,12 @@ mod links;
 mod modules;
 mod names;
 mod source;
+mod statements;
 mod tree;
 mod versions;
 mod walk;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use self::tree::{Complaint, Tree};
@@ -29,6 +31,11 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
         return Ok(());
     }
     Err(format!("{} complaints", complaints.len()))
+}
+
+/// The files of the crates that name each normative statement.
+pub(crate) fn statements(root: &Path) -> Result<BTreeMap<String, BTreeSet<String>>, String> {
+    Ok(statements::places(&Tree::read(root)?))
 }
 
 fn check(tree: &Tree) -> Vec<Complaint> {
@@ -47,6 +54,7 @@ fn check(tree: &Tree) -> Vec<Complaint> {
         links::resolve,
         links::summary_is_complete,
         documents::architecture_is_true,
+        statements::exist,
         documents::limits_are_complete,
     ];
     let mut complaints: Vec<_> = rules.iter().flat_map(|rule| rule(tree)).collect();

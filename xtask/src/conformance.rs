@@ -1,0 +1,124 @@
+//! Writes the page that says, for each normative statement, whether the broker keeps it, how that
+//! is known, and where the code says so.
+//!
+//! The suite plays its rows against the program and writes a table; here the files are added.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+use crate::command::{House, succeed};
+use crate::tidy;
+
+/// Plays the suite and writes the page.
+pub(crate) fn run(root: &Path) -> Result<(), String> {
+    let house = House::new(root);
+    let build = ["build", "--locked", "--release", "--package"];
+    succeed(house.cargo(&build).args(["ferrymq", "--package", "ferrymq-conformance"]))?;
+    let report = house.target.join("conformance.md");
+    let verdict = {
+        let broker = Broker::start(&house)?;
+        let mut suite = Command::new(house.target.join("release/ferrymq-conformance"));
+        let target = format!("127.0.0.1:{}", broker.port);
+        suite.args(["--target", &target, "--name", "FerryMQ", "--report"]).arg(&report);
+        succeed(&mut suite)
+    };
+    let table = fs::read_to_string(&report).map_err(|error| format!("no report: {error}"))?;
+    let page = with_places(&table, &tidy::statements(root)?);
+    fs::write(root.join(PAGE), page).map_err(|error| format!("{PAGE}: {error}"))?;
+    println!("{PAGE} is written");
+    verdict
+}
+
+/// A running broker, which ends with this value.
+struct Broker {
+    process: Child,
+    port: String,
+}
+
+impl Broker {
+    fn start(house: &House) -> Result<Self, String> {
+        let failure = |error: io::Error| format!("ferrymq: {error}");
+        let mut command = Command::new(house.target.join("release/ferrymq"));
+        command.args(["serve", "--port", "0"]).stderr(Stdio::piped());
+        let mut process = command.spawn().map_err(failure)?;
+        let stderr = process.stderr.take().expect("it was piped above");
+        let mut lines = BufReader::new(stderr).lines();
+        let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
+            let (_, port) = line.split_once(LISTENING)?;
+            Some(port.trim().to_owned())
+        });
+        // What it goes on to say is read, or it would wait for us one day.
+        thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+        let port = port.ok_or("ferrymq ended before it listened")?;
+        Ok(Self { process, port })
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // It may have ended by itself; the suite has said so then.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Adds a column with the files that name a statement, to the tables about MQTT 5.0: it is their
+/// numbers that the code uses.
+fn with_places(report: &str, places: &BTreeMap<String, BTreeSet<String>>) -> String {
+    let mut page = String::new();
+    let mut joined = false;
+    for line in report.lines() {
+        if let Some(title) = line.strip_prefix("## ") {
+            joined = title.starts_with("MQTT 5.0");
+        }
+        page.push_str(line);
+        if joined && let Some(first) = line.strip_prefix('|').and_then(|row| row.split('|').next())
+        {
+            let id = first.trim();
+            let files = places.get(id).map(|files| files.iter().map(|file| short(file)).collect());
+            let cell = match id {
+                "id" => " code |".to_owned(),
+                "---" => " --- |".to_owned(),
+                _ => {
+                    format!(" {} |", files.map_or(String::new(), |files: Vec<_>| files.join(", ")))
+                }
+            };
+            page.push_str(&cell);
+        }
+        page.push('\n');
+    }
+    page
+}
+
+fn short(path: &str) -> String {
+    format!("`{}`", path.strip_prefix("crates/").unwrap_or(path))
+}
+
+/// The words that the broker logs before the port of its IPv4 listener.
+const LISTENING: &str = "listening on 127.0.0.1:";
+
+const PAGE: &str = "docs/src/conformance.md";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn with_places_tables_of_mqtt_5_get_a_column() {
+        let report = "# Conformance\n\n| server | kept |\n|---|---|\n\n## MQTT 5.0: CONNECT\n\n\
+                      | id | statement |\n| --- | --- |\n| MQTT-3.1.0-1 | first |\n| MQTT-3.1.0-2 | x |\n\n\
+                      ## MQTT 3.1.1\n\n| id | statement |\n| --- | --- |\n| MQTT-3.1.0-1 | first |\n";
+        let files = ["crates/codec/src/a.rs".to_owned(), "crates/codec/src/b.rs".to_owned()];
+        let places = BTreeMap::from([("MQTT-3.1.0-1".to_owned(), BTreeSet::from(files))]);
+        let expected = "# Conformance\n\n| server | kept |\n|---|---|\n\n## MQTT 5.0: CONNECT\n\n\
+                        | id | statement | code |\n| --- | --- | --- |\n\
+                        | MQTT-3.1.0-1 | first | `codec/src/a.rs`, `codec/src/b.rs` |\n\
+                        | MQTT-3.1.0-2 | x |  |\n\n\
+                        ## MQTT 3.1.1\n\n| id | statement |\n| --- | --- |\n| MQTT-3.1.0-1 | first |\n";
+        assert_eq!(with_places(report, &places), expected);
+    }
+}
