@@ -115,3 +115,32 @@ impl<S> Connection<S> {
         self.parked = (!bytes.is_empty()).then(|| Box::new(Parked { bytes, ..Parked::default() }));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(slot: u32, generation: u32) -> ConnectionId {
+        ConnectionId { slot, generation }
+    }
+
+    #[test]
+    fn idle_connection_takes_little_room() {
+        // A socket is a descriptor of four bytes.
+        assert_eq!(size_of::<Option<Connection<i32>>>(), 24);
+    }
+
+    #[test]
+    fn place_that_was_given_again_does_not_answer_to_the_old_name() {
+        let mut connections = Connections::new();
+        connections.insert(id(3, 1), 'a');
+        assert_eq!(connections.id_at(3), Some(id(3, 1)));
+        assert_eq!(connections.remove(id(3, 1)).map(|connection| connection.socket), Some('a'));
+        connections.insert(id(3, 2), 'b');
+        assert!(connections.get_mut(id(3, 1)).is_none());
+        assert!(connections.remove(id(3, 1)).is_none());
+        assert!(!connections.is_empty());
+        assert!(connections.remove(id(3, 2)).is_some());
+        assert!(connections.is_empty());
+    }
+}

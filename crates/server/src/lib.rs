@@ -14,7 +14,6 @@ mod mio_network;
 mod network;
 mod serve;
 mod store;
-mod throttle;
 mod turn;
 
 pub use ferrymq_broker::Limits;

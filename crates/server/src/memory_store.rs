@@ -143,3 +143,96 @@ impl Writer {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ferrymq_broker::{Publication, SessionRef};
+    use ferrymq_codec::{PacketId, Properties, QoS, TopicName};
+    use ferrymq_protocol::time::Instant;
+
+    use super::*;
+
+    const WRITER: ShardIndex = ShardIndex(1);
+    const HERS: SessionNumber = SessionNumber(5);
+    const HIS: SessionNumber = SessionNumber(6);
+
+    fn message() -> Record {
+        let publication = Publication {
+            topic: TopicName::trusted("a/b"),
+            properties: Properties::EMPTY,
+            payload: b"kept",
+            qos: QoS::AtLeastOnce,
+            retain: false,
+            expires: Instant::FAR_FUTURE,
+            publisher: SessionNumber::BROKER,
+        };
+        let message = Arc::new(Message::new(&publication, Arc::from("a/b")));
+        Record::Message { message, targets: vec![target(HERS), target(HIS)] }
+    }
+
+    fn target(session: SessionNumber) -> StoredTarget {
+        StoredTarget {
+            session,
+            qos: QoS::AtLeastOnce,
+            retain: session == HIS,
+            identifiers: Arc::from([]),
+        }
+    }
+
+    /// A store with one message, owed to both, that was then told more.
+    fn store(more: Vec<Record>) -> MemoryStore {
+        let store = MemoryStore::new(2);
+        let records = [vec![message()], more].concat();
+        store.append(RecordBatch { writer: WRITER, first: 1, records });
+        store
+    }
+
+    fn is_owed(store: &MemoryStore, session: SessionNumber) -> bool {
+        let place = SessionRef { number: session, slot: 0, shard: ShardIndex(0) };
+        let messages = vec![number()];
+        let fetched = store.fetch(Fetch { session: place, request: 9, messages }).unwrap();
+        assert_eq!((fetched.session, fetched.request), (place, 9));
+        let found = fetched.messages.expect("memory can always be read");
+        assert!(found.iter().all(|found| found.number == number()));
+        assert!(found.iter().all(|found| found.message.payload() == b"kept"));
+        !found.is_empty()
+    }
+
+    fn number() -> RecordNumber {
+        RecordNumber::new(WRITER, 1)
+    }
+
+    #[test]
+    fn what_was_appended_is_durable_for_its_writer() {
+        let store = store(vec![Record::WillDone { session: HERS }]);
+        assert_eq!((store.durable(WRITER), store.durable(ShardIndex(0))), (2, 0));
+        assert!(!store.is_full());
+    }
+
+    #[test]
+    fn message_is_kept_until_nobody_is_owed_it() {
+        let store = store(vec![Record::Settled { session: HERS, message: number() }]);
+        assert!(!is_owed(&store, HERS));
+        assert!(is_owed(&store, HIS));
+        let packet_id = PacketId::new(1).unwrap();
+        let records = vec![Record::Released { session: HIS, message: number(), packet_id }];
+        store.append(RecordBatch { writer: ShardIndex(0), first: 1, records });
+        assert_eq!(store.message_count(), 0);
+    }
+
+    #[test]
+    fn session_that_is_gone_is_owed_nothing() {
+        let store = store(vec![Record::Gone { session: HIS, messages: vec![number()] }]);
+        assert!(is_owed(&store, HERS));
+        assert!(!is_owed(&store, HIS));
+    }
+
+    #[test]
+    fn message_that_was_reassigned_is_owed_to_the_new_member() {
+        let other = SessionNumber(7);
+        let to = target(other);
+        let store = store(vec![Record::Reassigned { message: number(), from: HERS, to }]);
+        assert!(!is_owed(&store, HERS));
+        assert!(is_owed(&store, other) && is_owed(&store, HIS));
+    }
+}

@@ -10,7 +10,6 @@ use ferrymq_protocol::time::Instant;
 
 use super::Turn;
 use crate::network::Network;
-use crate::throttle::Throttle;
 
 /// How many connections a broker may have, and how many it has.
 #[derive(Debug)]
@@ -25,8 +24,6 @@ pub(super) struct Acceptor<L> {
     admission: Arc<Admission>,
     /// When to try again after the system would not give us a socket.
     again_at: Option<Instant>,
-    refusals: Throttle,
-    failures: Throttle,
 }
 
 struct Listening<L> {
@@ -60,13 +57,7 @@ impl<L> Acceptor<L> {
         // Those who came before we were registered are not announced on every system.
         let listeners =
             listeners.into_iter().map(|listener| Listening { listener, ready: true }).collect();
-        Self {
-            listeners,
-            admission,
-            again_at: None,
-            refusals: Throttle::default(),
-            failures: Throttle::default(),
-        }
+        Self { listeners, admission, again_at: None }
     }
 
     pub(super) fn mark_ready(&mut self, number: u32) {
@@ -108,9 +99,7 @@ impl<N: Network> Turn<N> {
         for number in 0..self.acceptor.listeners.len() {
             if let Err(error) = self.accept_from(number) {
                 // Most likely we may not open more files. Trying again at once would fail again.
-                if let Some(left_out) = self.acceptor.failures.admit(self.now) {
-                    tracing::warn!(%error, left_out, "cannot accept connections, waiting a moment");
-                }
+                tracing::warn!(%error, "cannot accept connections, waiting a moment");
                 self.acceptor.again_at = Some(self.now.saturating_add(ACCEPT_BACK_OFF));
                 return;
             }
@@ -142,17 +131,13 @@ impl<N: Network> Turn<N> {
 
     fn admit(&mut self, mut socket: N::Socket, peer: SocketAddr) {
         if !self.acceptor.admission.enter() {
-            if let Some(left_out) = self.acceptor.refusals.admit(self.now) {
-                tracing::warn!(%peer, left_out, "too many connections: refused");
-            }
+            tracing::warn!(%peer, "too many connections: refused");
             self.network.close(socket);
             return;
         }
         let id = self.shard.open(peer, self.now);
         if let Err(error) = self.network.register(&mut socket, id.slot) {
-            if let Some(left_out) = self.acceptor.failures.admit(self.now) {
-                tracing::warn!(%error, %peer, left_out, "cannot watch a connection");
-            }
+            tracing::warn!(%error, %peer, "cannot watch a connection");
             self.shard.remove(id);
             self.discharge(socket);
             return;

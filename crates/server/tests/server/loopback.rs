@@ -1,14 +1,15 @@
 //! The broker on real sockets: two shards, raw bytes, loopback.
 
-mod peer;
-
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::thread;
 use std::time::Duration;
 
 use ferrymq_server::{Listen, ListenError, ServeError, ServeOptions, Server};
-use peer::{Peer, Version, acknowledge, client_at, connect, publish, published, subscribe};
+
+use crate::peer::{
+    PATIENCE, Peer, Version, acknowledge, client_at, connect, publish, published, subscribe,
+};
 
 const VERSIONS: [Version; 2] = [Version::V3_1_1, Version::V5];
 
@@ -325,7 +326,7 @@ fn connection_beyond_the_limit_is_closed_and_later_ones_are_welcome() {
     first.ping();
     drop(second);
     // The broker notices in its own time that there is room again.
-    let deadline = std::time::Instant::now() + peer::PATIENCE;
+    let deadline = std::time::Instant::now() + PATIENCE;
     loop {
         let mut third = Peer::open(address);
         third.send(&connect(Version::V5, "third", true));
