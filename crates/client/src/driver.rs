@@ -12,7 +12,7 @@ use ferrymq_codec::{Properties, ReasonCode};
 use ferrymq_protocol::client::{self as machine, Completed, ConnectOptions, Received};
 use ferrymq_protocol::time::Instant as MachineInstant;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::debug;
 
 use crate::backoff::{Backoff, Reconnect};
@@ -142,9 +142,11 @@ impl Driver {
             };
             self.machine.disconnect(reason, properties, &mut wire.output);
         }
-        // The DISCONNECT of an error or of the user; a server that does not take it is not waited
-        // for.
-        let _ = timeout(FAREWELL_TIMEOUT, wire.close()).await;
+        if wire.has_output() {
+            // The DISCONNECT of an error or of the user; a server that does not take it is not
+            // waited for.
+            let _ = wire.close(FAREWELL_PATIENCE).await;
+        }
         ended
     }
 
@@ -332,4 +334,4 @@ async fn deliver(events: &mpsc::Sender<Event>, backlog: &mut VecDeque<Event>) {
 }
 
 const COMMANDS_PER_TURN: usize = 64;
-const FAREWELL_TIMEOUT: Duration = Duration::from_secs(2);
+const FAREWELL_PATIENCE: Duration = Duration::from_secs(2);

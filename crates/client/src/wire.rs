@@ -2,8 +2,10 @@
 //! packets and have not yet left. Both are bounded.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
+use tokio::time::timeout;
 
 use crate::transport::Stream;
 
@@ -23,7 +25,7 @@ impl Wire {
         Self { reader, writer, input: Vec::new(), taken: 0, output: Vec::new(), written: 0 }
     }
 
-    /// The bytes that have arrived, what is to be written, and how many bytes were taken so far.
+    /// The bytes that have arrived and are not done with, and what is to be written.
     pub(crate) fn parts(&mut self) -> (&[u8], &mut Vec<u8>) {
         (self.input.get(self.taken..).unwrap_or_default(), &mut self.output)
     }
@@ -33,6 +35,11 @@ impl Wire {
         self.taken += length;
     }
 
+    /// Whether something has not left yet.
+    pub(crate) const fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+
     /// Whether more may be asked of the connection before something leaves.
     pub(crate) const fn has_room(&self) -> bool {
         self.output.len() < OUTPUT_MAXIMUM_BYTES
@@ -40,7 +47,7 @@ impl Wire {
 
     /// Reads what there is; returns how much, and 0 at the end of the stream. Nothing is lost when
     /// the future is dropped.
-    pub(crate) async fn read(
+    async fn read(
         reader: &mut ReadHalf<Box<dyn Stream>>,
         input: &mut Vec<u8>,
     ) -> io::Result<usize> {
@@ -60,7 +67,7 @@ impl Wire {
                 _ => Progress::Read,
             }),
             length = writer.write(output.get(*written..).unwrap_or_default()), if !output.is_empty() => {
-                *written += length?;
+                *written += moved(length?)?;
                 if *written >= output.len() {
                     output.clear();
                     *written = 0;
@@ -72,14 +79,28 @@ impl Wire {
     }
 
     /// Writes what is left, says that nothing follows, and waits until the server has seen it. To
-    /// close at once could throw away bytes that are still on their way to it.
-    pub(crate) async fn close(mut self) -> io::Result<()> {
-        self.writer.write_all(self.output.get(self.written..).unwrap_or_default()).await?;
-        self.writer.shutdown().await?;
-        let mut rest = [0; 4096];
-        while self.reader.read(&mut rest).await? > 0 {}
-        Ok(())
+    /// close at once could throw away bytes that are still on their way to it. Gives up when
+    /// nothing moves for as long as `patience`.
+    pub(crate) async fn close(mut self, patience: Duration) -> io::Result<()> {
+        while let Some(rest @ [_, ..]) = self.output.get(self.written..) {
+            self.written += moved(timeout(patience, self.writer.write(rest)).await??)?;
+        }
+        timeout(patience, self.writer.shutdown()).await??;
+        let end = async {
+            let mut rest = [0; 4096];
+            while self.reader.read(&mut rest).await? > 0 {}
+            Ok(())
+        };
+        timeout(patience, end).await?
     }
+}
+
+/// A stream that takes nothing would be asked for ever.
+fn moved(length: usize) -> io::Result<usize> {
+    if length == 0 {
+        return Err(io::ErrorKind::WriteZero.into());
+    }
+    Ok(length)
 }
 
 /// What a wire has done.
