@@ -2,10 +2,14 @@
 
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
+use std::pin::Pin;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use ferrymq_server::{Listen, ListenError, ServeError, ServeOptions, Server};
+use ferrymq_broker::{Access, Ask, Asker, Question, Verdict};
+use ferrymq_codec::ReasonCode;
+use ferrymq_server::{Authority, Listen, ListenError, ServeError, ServeOptions, Server};
 
 use crate::peer::{
     PATIENCE, Peer, Version, acknowledge, client_at, connect, publish, published, subscribe,
@@ -334,6 +338,53 @@ fn connection_beyond_the_limit_is_closed_and_later_ones_are_welcome() {
             break;
         }
         assert!(std::time::Instant::now() < deadline, "the place was never free again");
+    }
+    stop(server);
+}
+
+/// Knows nothing itself.
+struct AskElsewhere;
+
+/// Lets nobody in whose name begins with `evil`.
+struct Elsewhere;
+
+impl Access for AskElsewhere {
+    fn decide(&mut self, _asker: &Asker<'_>, question: &Question<'_>) -> Option<Verdict> {
+        (!matches!(question, Question::Connect { .. })).then_some(Verdict::YES)
+    }
+}
+
+impl Authority for Elsewhere {
+    fn answer(&self, ask: Ask) -> Pin<Box<dyn Future<Output = Verdict> + Send>> {
+        Box::pin(async move {
+            if ask.client_id.starts_with("evil") {
+                Verdict::Deny(ReasonCode::NotAuthorized)
+            } else {
+                Verdict::YES
+            }
+        })
+    }
+}
+
+#[test]
+fn question_that_is_answered_later_parks_what_follows() {
+    let (server, address) = start(|options| {
+        options.access = Box::new(|_| Box::new(AskElsewhere));
+        options.authority = Arc::new(Elsewhere);
+    });
+    for home in [0, 1] {
+        let good = client_at(server.directory(), home, "good");
+        let mut peer = Peer::open(address);
+        peer.send(&[connect(Version::V5, &good, true), vec![0xc0, 0]].concat());
+        peer.expect_connack();
+        peer.expect(&[0xd0, 0]);
+
+        let evil = client_at(server.directory(), home, "evil");
+        let mut peer = Peer::open(address);
+        peer.send(&[connect(Version::V5, &evil, true), vec![0xc0, 0]].concat());
+        let refusal = peer.expect_kind(0x20);
+        assert_eq!(refusal[3], 0x87);
+        peer.expect_end();
     }
     stop(server);
 }
