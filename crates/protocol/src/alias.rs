@@ -19,10 +19,7 @@ pub struct InboundAliases {
 impl InboundAliases {
     /// No aliases yet.
     pub const fn new(maximum: u16) -> Self {
-        Self {
-            topics: Vec::new(),
-            maximum,
-        }
+        Self { topics: Vec::new(), maximum }
     }
 
     /// The peer says that `alias` stands for `topic` from now on.
@@ -51,11 +48,7 @@ impl InboundAliases {
     /// has not said what it stands for on this connection.
     pub fn topic(&self, alias: NonZeroU16) -> Result<Arc<str>, ProtocolError> {
         let place = self.place(alias)?;
-        self.topics
-            .get(place)
-            .cloned()
-            .flatten()
-            .ok_or(ProtocolError::TopicAliasUnknown)
+        self.topics.get(place).cloned().flatten().ok_or(ProtocolError::TopicAliasUnknown)
     }
 
     fn place(&self, alias: NonZeroU16) -> Result<usize, ProtocolError> {
@@ -92,10 +85,7 @@ impl OutboundAliases {
 
     /// No aliases yet.
     pub fn new(maximum: u16) -> Self {
-        Self {
-            topics: Vec::new(),
-            maximum: maximum.min(Self::LIMIT),
-        }
+        Self { topics: Vec::new(), maximum: maximum.min(Self::LIMIT) }
     }
 
     /// How to write `topic` now. The packet must really be sent after this.

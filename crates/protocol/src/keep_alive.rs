@@ -14,10 +14,7 @@ pub struct KeepAlive {
 impl KeepAlive {
     /// A keep alive of `seconds` (0: silence is tolerated for ever), starting now.
     pub const fn new(seconds: u16, now: Instant) -> Self {
-        Self {
-            seconds,
-            last_received: now,
-        }
+        Self { seconds, last_received: now }
     }
 
     /// A whole packet has arrived.

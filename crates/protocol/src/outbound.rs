@@ -9,7 +9,11 @@
 //! are [`Inbound`](crate::inbound::Inbound)'s. The order of sending is kept, because after a
 //! reconnection PUBLISH is sent again in its original order [MQTT-4.6.0-1] and PUBREL in the order
 //! of the PUBRECs [MQTT-4.6.0-4]. It lives as long as the session.
+//!
+//! Invariant: as long as `in_order` holds, the identifiers of the published messages grow, counted
+//! from that of the first and going around at 65,535, so that one is found by bisection.
 
+use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 
 use ferrymq_codec::{PacketId, QoS};
@@ -20,8 +24,11 @@ use crate::error::ProtocolError;
 #[derive(Clone, Debug)]
 pub struct Outbound<M> {
     published: VecDeque<Published<M>>,
-    released: VecDeque<PacketId>,
+    /// Boxed, because most peers never use QoS 2.
+    #[expect(clippy::box_collection, reason = "eight bytes for each session without QoS 2")]
+    released: Option<Box<VecDeque<PacketId>>>,
     next: PacketId,
+    in_order: bool,
 }
 
 /// A message that waits for its PUBACK or PUBREC.
@@ -49,21 +56,17 @@ pub enum Received<M> {
 impl<M> Outbound<M> {
     /// Nothing sent.
     pub const fn new() -> Self {
-        Self {
-            published: VecDeque::new(),
-            released: VecDeque::new(),
-            next: PacketId::FIRST,
-        }
+        Self { published: VecDeque::new(), released: None, next: PacketId::FIRST, in_order: true }
     }
 
     /// How many packet identifiers are in use.
     pub fn len(&self) -> usize {
-        self.published.len().saturating_add(self.released.len())
+        self.published.len().saturating_add(self.released().len())
     }
 
     /// Whether nothing waits for an acknowledgement.
     pub fn is_empty(&self) -> bool {
-        self.published.is_empty() && self.released.is_empty()
+        self.len() == 0
     }
 
     /// Takes a free packet identifier for a message that is sent now [MQTT-2.2.1-4]. `None` if all
@@ -77,11 +80,13 @@ impl<M> Outbound<M> {
             packet_id = packet_id.next();
         }
         self.next = packet_id.next();
-        self.published.push_back(Published {
-            packet_id,
-            qos,
-            message,
-        });
+        if let (Some(first), Some(last)) = (self.published.front(), self.published.back()) {
+            let from = first.packet_id;
+            self.in_order &= distance(from, last.packet_id) < distance(from, packet_id);
+        } else {
+            self.in_order = true;
+        }
+        self.published.push_back(Published { packet_id, qos, message });
         Some(packet_id)
     }
 
@@ -93,19 +98,15 @@ impl<M> Outbound<M> {
     /// [`ProtocolError::WrongAcknowledgement`] if the message was sent with QoS 2.
     pub fn puback(&mut self, packet_id: PacketId) -> Result<Option<M>, ProtocolError> {
         let Some(position) = self.position(packet_id) else {
-            return match self.released.contains(&packet_id) {
+            return match self.is_released(packet_id) {
                 true => Err(ProtocolError::WrongAcknowledgement),
                 false => Ok(None),
             };
         };
-        if self
-            .published
-            .get(position)
-            .is_some_and(|sent| sent.qos != QoS::AtLeastOnce)
-        {
+        if self.published.get(position).is_some_and(|sent| sent.qos != QoS::AtLeastOnce) {
             return Err(ProtocolError::WrongAcknowledgement);
         }
-        Ok(self.published.remove(position).map(|sent| sent.message))
+        Ok(self.remove_at(position))
     }
 
     /// The peer has received a QoS 2 message. From here only PUBREL is sent [MQTT-4.3.3-5], unless
@@ -120,33 +121,35 @@ impl<M> Outbound<M> {
         refused: bool,
     ) -> Result<Received<M>, ProtocolError> {
         let Some(position) = self.position(packet_id) else {
-            return Ok(match self.released.contains(&packet_id) {
+            return Ok(match self.is_released(packet_id) {
                 true => Received::Again,
                 false => Received::Unknown,
             });
         };
-        if self
-            .published
-            .get(position)
-            .is_some_and(|sent| sent.qos != QoS::ExactlyOnce)
-        {
+        if self.published.get(position).is_some_and(|sent| sent.qos != QoS::ExactlyOnce) {
             return Err(ProtocolError::WrongAcknowledgement);
         }
-        let Some(sent) = self.published.remove(position) else {
+        let Some(message) = self.remove_at(position) else {
             return Ok(Received::Unknown);
         };
         if !refused {
-            self.released.push_back(packet_id);
+            self.released.get_or_insert_default().push_back(packet_id);
         }
-        Ok(Received::Message(sent.message))
+        Ok(Received::Message(message))
     }
 
     /// The exchange of a QoS 2 message is complete; `false` if there was none.
     pub fn pubcomp(&mut self, packet_id: PacketId) -> bool {
-        let Some(position) = self.released.iter().position(|id| *id == packet_id) else {
+        let Some(released) = &mut self.released else {
             return false;
         };
-        self.released.remove(position);
+        let Some(position) = released.iter().position(|id| *id == packet_id) else {
+            return false;
+        };
+        released.remove(position);
+        if released.is_empty() {
+            self.released = None;
+        }
         true
     }
 
@@ -157,7 +160,7 @@ impl<M> Outbound<M> {
 
     /// What waits for PUBCOMP, in the order of the PUBRECs.
     pub fn released(&self) -> impl ExactSizeIterator<Item = PacketId> + '_ {
-        self.released.iter().copied()
+        Released(self.released.as_ref().map(|released| released.iter()))
     }
 
     /// The message that was sent with this identifier and waits for PUBACK or PUBREC.
@@ -169,6 +172,11 @@ impl<M> Outbound<M> {
     pub fn published_with_mut(&mut self, packet_id: PacketId) -> Option<&mut Published<M>> {
         let position = self.position(packet_id)?;
         self.published.get_mut(position)
+    }
+
+    /// Takes back a message that waits for PUBACK or PUBREC: the peer will not get it.
+    pub fn withdraw(&mut self, packet_id: PacketId) -> Option<M> {
+        self.remove_at(self.position(packet_id)?)
     }
 
     /// Takes back every message that waits for PUBACK or PUBREC and that `take` says yes to.
@@ -189,19 +197,63 @@ impl<M> Outbound<M> {
     }
 
     fn is_in_use(&self, packet_id: PacketId) -> bool {
-        self.position(packet_id).is_some() || self.released.contains(&packet_id)
+        self.position(packet_id).is_some() || self.is_released(packet_id)
     }
 
-    /// Peers acknowledge in order, so the first look nearly always hits; the window bounds the rest.
+    fn is_released(&self, packet_id: PacketId) -> bool {
+        self.released.as_ref().is_some_and(|released| released.contains(&packet_id))
+    }
+
+    fn remove_at(&mut self, position: usize) -> Option<M> {
+        let sent = self.published.remove(position)?;
+        if self.published.is_empty() && self.published.capacity() > KEPT_CAPACITY {
+            self.published = VecDeque::new();
+        }
+        Some(sent.message)
+    }
+
+    /// Peers acknowledge in order, so the first look nearly always hits.
     fn position(&self, packet_id: PacketId) -> Option<usize> {
-        self.published
-            .iter()
-            .position(|sent| sent.packet_id == packet_id)
+        let first = self.published.front()?.packet_id;
+        if first == packet_id {
+            return Some(0);
+        }
+        if !self.in_order {
+            return self.published.iter().position(|sent| sent.packet_id == packet_id);
+        }
+        let wanted = distance(first, packet_id);
+        self.published.binary_search_by_key(&wanted, |sent| distance(first, sent.packet_id)).ok()
     }
 }
+
+/// An iterator that has a length although there may be nothing to iterate over.
+struct Released<I>(Option<I>);
+
+impl<'a, I: ExactSizeIterator<Item = &'a PacketId>> Iterator for Released<I> {
+    type Item = PacketId;
+
+    fn next(&mut self) -> Option<PacketId> {
+        self.0.as_mut()?.next().copied()
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let length = self.0.as_ref().map_or(0, ExactSizeIterator::len);
+        (length, Some(length))
+    }
+}
+
+impl<'a, I: ExactSizeIterator<Item = &'a PacketId>> ExactSizeIterator for Released<I> {}
 
 impl<M> Default for Outbound<M> {
     fn default() -> Self {
         Self::new()
     }
 }
+
+/// How far `to` lies ahead of `from`, going around.
+const fn distance(from: PacketId, to: PacketId) -> u16 {
+    to.get().wrapping_sub(from.get())
+}
+
+/// A queue that a burst has made longer than this is given back when it is empty.
+const KEPT_CAPACITY: usize = 32;

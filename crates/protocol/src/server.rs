@@ -47,10 +47,7 @@ pub fn receive_connect<'a>(
     bytes: &'a [u8],
     limits: &ServerLimits,
 ) -> Result<Received<Connect<'a>>, ProtocolError> {
-    if bytes
-        .first()
-        .is_some_and(|first| first >> 4 != PacketType::Connect as u8)
-    {
+    if bytes.first().is_some_and(|first| first >> 4 != PacketType::Connect as u8) {
         return Err(ProtocolError::NotConnect);
     }
     match Frame::parse(bytes, limits.maximum_packet_size as usize)? {
@@ -71,8 +68,9 @@ pub struct Link {
     receive_maximum: u16,
     unacknowledged: u16,
     version: Version,
-    aliases: Option<Box<Aliases>>,
-    authentication_method: Option<Box<str>>,
+    /// The highest topic alias that the peer may use, and the highest that we may.
+    alias_maximums: (u16, u16),
+    rare: Option<Box<Rare>>,
 }
 
 /// What CONNACK tells the client besides the limits.
@@ -148,10 +146,12 @@ impl PublishTopic<'_> {
     }
 }
 
+/// What most connections never have.
 #[derive(Debug)]
-struct Aliases {
+struct Rare {
     inbound: InboundAliases,
     outbound: OutboundAliases,
+    authentication_method: Option<Box<str>>,
 }
 
 impl Link {
@@ -160,9 +160,7 @@ impl Link {
         let properties = connect.properties;
         let send_maximum = properties
             .receive_maximum()
-            .map_or(limits.send_maximum, |maximum| {
-                maximum.get().min(limits.send_maximum)
-            });
+            .map_or(limits.send_maximum, |maximum| maximum.get().min(limits.send_maximum));
         let peer_aliases = properties.topic_alias_maximum().unwrap_or(0);
         let our_aliases = match connect.version {
             Version::V5 => limits.topic_alias_maximum,
@@ -170,9 +168,7 @@ impl Link {
         };
         Self {
             keep_alive: KeepAlive::new(granted_keep_alive(connect, limits), now),
-            maximum_packet_size: properties
-                .maximum_packet_size()
-                .map_or(u32::MAX, NonZeroU32::get),
+            maximum_packet_size: properties.maximum_packet_size().map_or(u32::MAX, NonZeroU32::get),
             send_maximum,
             receive_maximum: match connect.version {
                 Version::V5 => limits.receive_maximum,
@@ -180,13 +176,13 @@ impl Link {
             },
             unacknowledged: 0,
             version: connect.version,
-            aliases: (peer_aliases > 0 || our_aliases > 0).then(|| {
-                Box::new(Aliases {
-                    inbound: InboundAliases::new(our_aliases),
-                    outbound: OutboundAliases::new(peer_aliases),
+            alias_maximums: (our_aliases, peer_aliases),
+            rare: properties.authentication_method().map(|method| {
+                Box::new(Rare {
+                    authentication_method: Some(Box::from(method)),
+                    ..Rare::new((our_aliases, peer_aliases))
                 })
             }),
-            authentication_method: properties.authentication_method().map(Box::from),
         }
     }
 
@@ -228,34 +224,21 @@ impl Link {
     pub fn topic<'a>(&mut self, publish: &Publish<'a>) -> Result<PublishTopic<'a>, ProtocolError> {
         if publish.properties.is_empty() {
             // Without properties there is no alias, and the decoder has seen to the topic.
-            return publish
-                .topic
-                .map(PublishTopic::Named)
-                .ok_or(ProtocolError::TopicAliasUnknown);
+            return publish.topic.map(PublishTopic::Named).ok_or(ProtocolError::TopicAliasUnknown);
         }
-        if publish
-            .properties
-            .subscription_identifiers()
-            .next()
-            .is_some()
-        {
+        if publish.properties.subscription_identifiers().next().is_some() {
             return Err(ProtocolError::SubscriptionIdentifierFromClient);
         }
         let Some(alias) = publish.properties.topic_alias() else {
-            return publish
-                .topic
-                .map(PublishTopic::Named)
-                .ok_or(ProtocolError::TopicAliasUnknown);
+            return publish.topic.map(PublishTopic::Named).ok_or(ProtocolError::TopicAliasUnknown);
         };
-        let Some(aliases) = &mut self.aliases else {
-            return Err(ProtocolError::TopicAliasTooLarge);
-        };
+        let inbound = &mut self.rare().inbound;
         match publish.topic {
             Some(name) => {
-                aliases.inbound.insert(alias, name)?;
+                inbound.insert(alias, name)?;
                 Ok(PublishTopic::Named(name))
             }
-            None => aliases.inbound.topic(alias).map(PublishTopic::Aliased),
+            None => inbound.topic(alias).map(PublishTopic::Aliased),
         }
     }
 
@@ -289,7 +272,7 @@ impl Link {
 
     /// The Authentication Method of CONNECT.
     pub fn authentication_method(&self) -> Option<&str> {
-        self.authentication_method.as_deref()
+        self.rare.as_ref()?.authentication_method.as_deref()
     }
 
     /// The protocol's name and version, for a log line.
@@ -368,10 +351,8 @@ impl Link {
             }
             room_for_alias = length.saturating_add(LONGEST_ALIAS_GROWTH) <= maximum;
         }
-        if let Some(aliases) = &mut self.aliases
-            && room_for_alias
-        {
-            match aliases.outbound.write(encoder.topic) {
+        if self.alias_maximums.1 > 0 && room_for_alias {
+            match self.rare().outbound.write(encoder.topic) {
                 Written::Whole => {}
                 Written::Introduced(alias) => encoder.topic_alias = Some(alias),
                 Written::Alias(alias) => {
@@ -380,10 +361,7 @@ impl Link {
                 }
             }
         }
-        encoder
-            .encode_head(self.version, out)
-            .map(|_| ())
-            .map_err(|_| TooLarge)
+        encoder.encode_head(self.version, out).map(|_| ()).map_err(|_| TooLarge)
     }
 
     /// Tells the peer why its connection ends, as far as its version can be told.
@@ -401,15 +379,9 @@ impl Link {
             // A reason string is a few words of ours, which always fit.
             let _ = properties.push(Property::ReasonString(&explanation.to_string()));
         }
-        let packet = Disconnect {
-            reason,
-            properties: properties.as_properties(),
-        };
+        let packet = Disconnect { reason, properties: properties.as_properties() };
         if !self.send(&Packet::Disconnect(packet), out) {
-            let packet = Disconnect {
-                reason,
-                properties: Properties::EMPTY,
-            };
+            let packet = Disconnect { reason, properties: Properties::EMPTY };
             self.send(&Packet::Disconnect(packet), out);
         }
     }
@@ -417,20 +389,14 @@ impl Link {
     /// Writes AUTH with the next step of an exchange.
     pub fn auth(&self, reason: ReasonCode, data: Option<&[u8]>, out: &mut Vec<u8>) {
         let mut properties = PropertyBuffer::new();
-        if let Some(method) = &self.authentication_method {
+        if let Some(method) = self.authentication_method() {
             // It came in a packet, so it fits into one.
             let _ = properties.push(Property::AuthenticationMethod(method));
         }
         if let Some(data) = data {
             let _ = properties.push(Property::AuthenticationData(data));
         }
-        self.send(
-            &Packet::Auth(Auth {
-                reason,
-                properties: properties.as_properties(),
-            }),
-            out,
-        );
+        self.send(&Packet::Auth(Auth { reason, properties: properties.as_properties() }), out);
     }
 
     /// Refuses a CONNECT: CONNACK with the reason, after which the connection is closed
@@ -442,9 +408,7 @@ impl Link {
     fn connack(&self, welcome: &Welcome, limits: &ServerLimits, out: &mut Vec<u8>) {
         let mut properties = PropertyBuffer::new();
         if self.version == Version::V5 {
-            for property in
-                welcome_properties(welcome, limits, self.authentication_method.as_deref())
-            {
+            for property in welcome_properties(welcome, limits, self.authentication_method()) {
                 // None is longer than the packet of the client that it came from.
                 let _ = properties.push(property);
             }
@@ -462,11 +426,7 @@ impl Link {
         let Ok(reasons) = ReasonCodes::parse(reasons, kind) else {
             return;
         };
-        let answer = SubAck {
-            packet_id,
-            properties: Properties::EMPTY,
-            reasons,
-        };
+        let answer = SubAck { packet_id, properties: Properties::EMPTY, reasons };
         let packet = match kind {
             PacketType::UnsubAck => Packet::UnsubAck(answer),
             _ => Packet::SubAck(answer),
@@ -487,23 +447,34 @@ impl Link {
     }
 
     fn check_auth(&self, auth: &Auth<'_>) -> Result<(), ProtocolError> {
-        let Some(method) = &self.authentication_method else {
+        let Some(method) = self.authentication_method() else {
             return Err(ProtocolError::UnexpectedAuth);
         };
         match auth.properties.authentication_method() {
-            Some(given) if *given == **method => Ok(()),
+            Some(given) if given == method => Ok(()),
             _ => Err(ProtocolError::AuthenticationMethodChanged),
+        }
+    }
+
+    fn rare(&mut self) -> &mut Rare {
+        let maximums = self.alias_maximums;
+        self.rare.get_or_insert_with(|| Box::new(Rare::new(maximums)))
+    }
+}
+
+impl Rare {
+    fn new((ours, peers): (u16, u16)) -> Self {
+        Self {
+            inbound: InboundAliases::new(ours),
+            outbound: OutboundAliases::new(peers),
+            authentication_method: None,
         }
     }
 }
 
 /// Refuses a CONNECT for which there is no [`Link`].
 pub fn refuse(version: Version, reason: ReasonCode, out: &mut Vec<u8>) {
-    let packet = ConnAck {
-        session_present: false,
-        reason,
-        properties: Properties::EMPTY,
-    };
+    let packet = ConnAck { session_present: false, reason, properties: Properties::EMPTY };
     // Five bytes always fit.
     let _ = Packet::ConnAck(packet).encode(version, out);
 }
@@ -565,19 +536,11 @@ fn welcome_properties<'a>(
     [
         (limits.topic_alias_maximum > 0)
             .then_some(Property::TopicAliasMaximum(limits.topic_alias_maximum)),
-        welcome
-            .assigned_client_id
-            .as_deref()
-            .map(Property::AssignedClientIdentifier),
+        welcome.assigned_client_id.as_deref().map(Property::AssignedClientIdentifier),
         welcome.server_keep_alive.map(Property::ServerKeepAlive),
-        welcome
-            .session_expiry_interval
-            .map(Property::SessionExpiryInterval),
+        welcome.session_expiry_interval.map(Property::SessionExpiryInterval),
         method.map(Property::AuthenticationMethod),
-        welcome
-            .authentication_data
-            .as_deref()
-            .map(Property::AuthenticationData),
+        welcome.authentication_data.as_deref().map(Property::AuthenticationData),
         NonZeroU32::new(limits.maximum_packet_size).map(Property::MaximumPacketSize),
         receive_maximum.map(Property::ReceiveMaximum),
     ]
@@ -586,11 +549,7 @@ fn welcome_properties<'a>(
 }
 
 fn acknowledgement(packet_id: PacketId, reason: ReasonCode) -> Acknowledgement<'static> {
-    Acknowledgement {
-        packet_id,
-        reason,
-        properties: Properties::EMPTY,
-    }
+    Acknowledgement { packet_id, reason, properties: Properties::EMPTY }
 }
 
 /// A topic alias and a longer property length field.

@@ -29,10 +29,7 @@ impl Instant {
         if nanos > u64::MAX as u128 {
             return Self::FAR_FUTURE;
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "compared with u64::MAX above"
-        )]
+        #[expect(clippy::cast_possible_truncation, reason = "compared with u64::MAX above")]
         let nanos = nanos as u64;
         Self(self.0.saturating_add(nanos))
     }
