@@ -72,6 +72,11 @@ fn with_places(report: &str, places: &BTreeMap<String, BTreeSet<String>>) -> Str
     let mut page = String::new();
     let mut joined = false;
     for line in report.lines() {
+        if line == TITLE {
+            page.push_str(TITLE);
+            page.push_str(HOW_TO_READ);
+            continue;
+        }
         if let Some(title) = line.strip_prefix("## ") {
             joined = title.starts_with("MQTT 5.0");
         }
@@ -98,6 +103,21 @@ fn short(path: &str) -> String {
     format!("`{}`", path.strip_prefix("crates/").unwrap_or(path))
 }
 
+const TITLE: &str = "# Conformance";
+
+const HOW_TO_READ: &str = "\n
+This page is written by `cargo xtask conformance-report`, which plays the suite in `tests/conformance`
+against the program. A row is a normative statement of the specification, under the number that the
+specification gives it, or a kind of hostile input.
+
+- *yes*: the broker does what the statement says, as far as it can be seen from outside.
+- **no**: it does not; the note says what came instead.
+- –: it is not checked here, for the reason in the note.
+
+The last column of the tables about MQTT 5.0 names the files whose comments carry the statement's
+number. Statements without a file are kept by the shape of the code rather than by one place in it.
+";
+
 /// The words that the broker logs before the port of its IPv4 listener.
 const LISTENING: &str = "listening on 127.0.0.1:";
 
@@ -114,11 +134,13 @@ mod tests {
                       ## MQTT 3.1.1\n\n| id | statement |\n| --- | --- |\n| MQTT-3.1.0-1 | first |\n";
         let files = ["crates/codec/src/a.rs".to_owned(), "crates/codec/src/b.rs".to_owned()];
         let places = BTreeMap::from([("MQTT-3.1.0-1".to_owned(), BTreeSet::from(files))]);
-        let expected = "# Conformance\n\n| server | kept |\n|---|---|\n\n## MQTT 5.0: CONNECT\n\n\
+        let expected = format!(
+            "{TITLE}{HOW_TO_READ}\n| server | kept |\n|---|---|\n\n## MQTT 5.0: CONNECT\n\n\
                         | id | statement | code |\n| --- | --- | --- |\n\
                         | MQTT-3.1.0-1 | first | `codec/src/a.rs`, `codec/src/b.rs` |\n\
                         | MQTT-3.1.0-2 | x |  |\n\n\
-                        ## MQTT 3.1.1\n\n| id | statement |\n| --- | --- |\n| MQTT-3.1.0-1 | first |\n";
+                        ## MQTT 3.1.1\n\n| id | statement |\n| --- | --- |\n| MQTT-3.1.0-1 | first |\n"
+        );
         assert_eq!(with_places(report, &places), expected);
     }
 }
