@@ -35,6 +35,7 @@ pub(crate) struct Effects {
     next_counter: u64,
     durable: u64,
     buffers: Vec<Vec<u8>>,
+    pooled_bytes: usize,
 }
 
 impl Effects {
@@ -55,6 +56,7 @@ impl Effects {
             next_counter: 1,
             durable: 0,
             buffers: Vec::new(),
+            pooled_bytes: 0,
         }
     }
 
@@ -118,20 +120,26 @@ impl Effects {
             *dirty = true;
             self.dirty.push(id);
         }
-        if output.wants_buffer()
-            && let Some(buffer) = self.buffers.pop()
-        {
-            output.give_buffer(buffer);
+        if output.wants_buffer() {
+            let pooled = self.buffers.pop();
+            self.pooled_bytes -= pooled.as_ref().map_or(0, Vec::capacity);
+            output.give_buffer(pooled.unwrap_or_else(|| Vec::with_capacity(FIRST_BYTES)));
         }
     }
 
     /// Takes a buffer back into the pool, unless it has become large or the pool has enough.
     pub(crate) fn take_back(&mut self, buffer: Vec<u8>) {
-        if buffer.capacity() <= POOLED_BYTES && self.buffers.len() < POOLED_BUFFERS {
+        let bytes = buffer.capacity();
+        if bytes <= LARGEST_POOLED_BYTES && self.pooled_bytes + bytes <= POOL_BYTES {
+            self.pooled_bytes += bytes;
             self.buffers.push(buffer);
         }
     }
 }
 
-const POOLED_BYTES: usize = 64 * 1024;
-const POOLED_BUFFERS: usize = 256;
+/// The capacity of a new output buffer.
+const FIRST_BYTES: usize = 512;
+/// The largest buffer that is kept for the next one who writes.
+const LARGEST_POOLED_BYTES: usize = 64 * 1024;
+/// What all buffers that are kept may hold together: a fan-out to thousands finds them again.
+const POOL_BYTES: usize = 4 * 1024 * 1024;
