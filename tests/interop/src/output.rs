@@ -103,15 +103,24 @@ impl Program {
     /// # Panics
     /// When `within` passes, or the program ends first.
     pub fn next_stdout(&mut self, within: Duration) -> String {
+        self.stdout_within(within)
+            .unwrap_or_else(|| panic!("{} kept silent for too long", self.name))
+    }
+
+    /// The next line of standard output, or nothing when `within` passes first.
+    ///
+    /// # Panics
+    /// When the program ends first.
+    pub fn stdout_within(&mut self, within: Duration) -> Option<String> {
         let deadline = Instant::now() + within;
         let mut complaints = Vec::new();
-        while let Some((source, line)) = self.line(deadline) {
-            match source {
-                Source::Stdout => return line,
-                Source::Stderr => complaints.push(line),
+        loop {
+            match self.line_before(deadline)? {
+                Some((Source::Stdout, line)) => return Some(line),
+                Some((Source::Stderr, line)) => complaints.push(line),
+                None => panic!("{} ended; it said:\n{}", self.name, complaints.join("\n")),
             }
         }
-        panic!("{} ended without a line; it said:\n{}", self.name, complaints.join("\n"));
     }
 
     /// Waits for the end and returns the status with everything not read yet.
