@@ -37,3 +37,59 @@ pub use wire::Version;
 pub fn tables() -> Vec<Table> {
     [&hostile::TABLES[..], &v5::TABLES, &v311::TABLES, &v31::TABLES].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// The numbers of the statements of each section.
+    fn statements(version: Version) -> BTreeMap<String, Vec<u32>> {
+        let mut sections: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+        let tables = tables().into_iter().filter(|table| table.version == version);
+        for row in tables.flat_map(|table| table.rows) {
+            if let Some((section, number)) = row.id.strip_prefix("MQTT-").and_then(split) {
+                sections.entry(section).or_default().push(number);
+            }
+        }
+        sections
+    }
+
+    fn split(id: &str) -> Option<(String, u32)> {
+        let (section, number) = id.rsplit_once('-')?;
+        Some((section.to_owned(), number.parse().ok()?))
+    }
+
+    fn assert_complete(version: Version, count: usize) {
+        let sections = statements(version);
+        for (section, numbers) in &sections {
+            // The specification of 5.0 has no 2.2.1-1.
+            let first = if section == "2.2.1" { 2 } else { 1 };
+            let expected: Vec<u32> = (first..).take(numbers.len()).collect();
+            assert_eq!(numbers, &expected, "section {section}");
+        }
+        assert_eq!(sections.values().map(Vec::len).sum::<usize>(), count);
+    }
+
+    #[test]
+    fn every_statement_of_3_1_1_has_one_row() {
+        assert_complete(Version::V3_1_1, 141);
+    }
+
+    #[test]
+    fn every_statement_of_5_0_has_one_row() {
+        assert_complete(Version::V5_0, 251);
+    }
+
+    #[test]
+    fn names_of_rows_are_unique() {
+        let tables = tables();
+        let mut names: Vec<String> =
+            tables.iter().flat_map(|table| table.rows.iter().map(|row| table.name(row))).collect();
+        let all = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), all);
+    }
+}

@@ -32,6 +32,7 @@ pub(crate) fn ensure(holds: bool, otherwise: impl Into<String>) -> Verdict {
 }
 
 /// Fails unless the two are the same.
+#[expect(clippy::needless_pass_by_value, reason = "most are values made for this comparison")]
 pub(crate) fn ensure_same<T: PartialEq + Debug>(what: &str, found: T, expected: T) -> Verdict {
     ensure(found == expected, format!("{what} is {found:?}, not {expected:?}"))
 }

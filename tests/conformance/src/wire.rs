@@ -584,3 +584,61 @@ impl<'a> Reader<'a> {
         ensure(self.rest.is_empty(), "a packet goes on after its last field")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn take(bytes: &[u8]) -> Verdict<Option<Packet>> {
+        Packet::take(&mut bytes.to_vec())
+    }
+
+    #[test]
+    fn take_waits_for_the_whole_packet() {
+        let mut bytes = Publish::new("a/b", "x".repeat(200)).bytes(Version::V5_0);
+        let whole = bytes.len();
+        bytes.extend([0xD0, 0x00]);
+        for length in 0..whole {
+            assert!(matches!(take(&bytes[..length]), Ok(None)), "{length} bytes");
+        }
+        let packet = Packet::take(&mut bytes).unwrap().unwrap();
+        assert_eq!((packet.kind, packet.length), (Kind::Publish, whole));
+        assert_eq!(bytes, [0xD0, 0x00]);
+    }
+
+    #[test]
+    fn take_refuses_what_a_server_may_not_send() {
+        for (case, bytes) in [
+            ("a SUBSCRIBE", &[0x82, 0x00][..]),
+            ("flags on a PINGRESP", &[0xD1, 0x00]),
+            ("a PUBREL without its flags", &[0x60, 0x02, 0, 1]),
+            ("a length that is longer than needed", &[0xD0, 0x80, 0x00]),
+            ("a length of five bytes", &[0x30, 0xFF, 0xFF, 0xFF, 0xFF, 0x01]),
+        ] {
+            assert!(take(bytes).is_err(), "{case}");
+        }
+    }
+
+    #[test]
+    fn publish_is_read_as_it_was_written() {
+        for version in [Version::V3_1_1, Version::V5_0] {
+            let mut publish = Publish::new("a", "x").qos(1).id(7).retained().duplicate();
+            if version.is_v5() {
+                publish = publish
+                    .with(property::four(property::MESSAGE_EXPIRY_INTERVAL, 70_000))
+                    .with(property::subscription_identifier(300))
+                    .with(property::user("n", "v"));
+            }
+            let packet = take(&publish.bytes(version)).unwrap().unwrap();
+            assert_eq!(packet.publish(version), Ok(publish));
+        }
+    }
+
+    #[test]
+    fn publish_refuses_qos_3_and_identifier_0() {
+        for bytes in [&[0x36, 0x05, 0, 1, b'a', 0, 1][..], &[0x32, 0x05, 0, 1, b'a', 0, 0]] {
+            let packet = take(bytes).unwrap().unwrap();
+            assert!(packet.publish(Version::V3_1_1).is_err(), "{bytes:02x?}");
+        }
+    }
+}

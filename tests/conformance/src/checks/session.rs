@@ -7,7 +7,7 @@ use crate::scene::Scene;
 use crate::verdict::{Verdict, ensure, ensure_same};
 use crate::wire::{Connect, Publish, disconnect};
 
-/// CleanSession 0: created, kept while away, resumed.
+/// Clean Session 0: created, kept while away, resumed.
 pub(crate) fn session_is_created_kept_and_resumed(scene: &mut Scene) -> Verdict {
     session_is_created(scene)?;
     session_is_resumed(scene)
@@ -54,7 +54,7 @@ pub(crate) fn clean_start_discards_the_session(scene: &mut Scene) -> Verdict {
     peer.disconnect()?;
     let mut sender = scene.connect()?;
     sender.publish(Publish::new(&topic, "waiting").qos(1))?;
-    let clean = Connect { clean: true, ..lasting.clone() };
+    let clean = Connect { clean: true, ..lasting };
     let (mut peer, connack) = scene.connack(&clean)?;
     ensure(!connack.session_present(), "the discarded session is present")?;
     sender.publish(Publish::new(&topic, "new").qos(1))?;

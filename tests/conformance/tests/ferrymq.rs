@@ -1,0 +1,36 @@
+//! All rows against the FerryMQ binary.
+
+mod support;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use ferrymq_conformance::known::unexplained;
+use support::Server;
+
+#[test]
+fn ferrymq_keeps_every_statement() {
+    let mut command = Command::new(binary());
+    command.args(["serve", "-p", "0"]);
+    let server = Server::start(command, |line| {
+        let (_, address) = line.split_once("listening on ")?;
+        let address = address.split_whitespace().next()?;
+        // The name of the loopback interface may stand for two addresses; one is enough.
+        address.starts_with("127.").then(|| address.parse().ok())?
+    });
+    let outcomes = server.play("ferrymq");
+    let broken = unexplained(&outcomes, &[]);
+    assert!(broken.is_empty(), "\n{}", broken.join("\n"));
+}
+
+/// Beside this test, where cargo puts binaries, or where `FERRYMQ_BIN` says.
+fn binary() -> PathBuf {
+    if let Some(path) = std::env::var_os("FERRYMQ_BIN") {
+        return path.into();
+    }
+    let mut path = std::env::current_exe().expect("a test knows where it is");
+    path.pop();
+    path.set_file_name("ferrymq");
+    assert!(path.exists(), "no {}: run `cargo build -p ferrymq` first", path.display());
+    path
+}
