@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::backoff::Reconnect;
 use crate::client::Client;
+use crate::command::Commands;
 use crate::driver::{self, Settings};
 use crate::error::ConnectionError;
 use crate::event::Events;
@@ -29,8 +30,15 @@ pub struct Builder {
     events_maximum: usize,
 }
 
+impl Client {
+    /// A client of the server at this host name (or address) and port.
+    pub fn builder(host: impl Into<Box<str>>, port: u16) -> Builder {
+        Builder::new(host.into(), port)
+    }
+}
+
 impl Builder {
-    pub(crate) fn new(host: Box<str>, port: u16) -> Self {
+    fn new(host: Box<str>, port: u16) -> Self {
         let mut options = ConnectOptions::new(Version::V5);
         // Bounded by the requests that the handles may make.
         options.unfinished_maximum = usize::MAX;
@@ -178,7 +186,7 @@ impl Builder {
             connect_timeout: self.connect_timeout,
             reconnect: self.reconnect,
         };
-        let client = Client::new(commands, self.requests_maximum);
+        let client = Client::new(Commands::new(commands, self.requests_maximum));
         let events = Events::new(event_receiver);
         tokio::spawn(driver::drive(settings, command_receiver, event_sender, first));
         match is_connected.await {

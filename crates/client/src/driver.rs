@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::debug;
 
 use crate::backoff::{Backoff, Reconnect};
-use crate::client::{Command, Farewell, Ticket};
+use crate::command::{Command, Farewell, Ticket};
 use crate::error::ConnectionError;
 use crate::event::{Event, owned};
 use crate::transport::Address;

@@ -32,6 +32,7 @@
 mod backoff;
 mod builder;
 mod client;
+mod command;
 mod driver;
 mod error;
 mod event;

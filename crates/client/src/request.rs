@@ -11,23 +11,23 @@ use ferrymq_codec::{
 use ferrymq_protocol::client::{self as machine, Outcome};
 use tokio::sync::oneshot;
 
-use crate::client::{Client, Command};
+use crate::command::{Command, Commands};
 use crate::error::RequestError;
 
 /// A message that is published when this is awaited. Its result is the reason code of success.
 #[must_use = "nothing is published until this is awaited or sent"]
 #[derive(Debug)]
 pub struct Publish<'c> {
-    client: &'c Client,
+    commands: &'c Commands,
     message: Result<machine::Message, RequestError>,
 }
 
 impl<'c> Publish<'c> {
-    pub(crate) fn new(client: &'c Client, topic: &str, payload: Vec<u8>) -> Self {
+    pub(crate) fn new(commands: &'c Commands, topic: &str, payload: Vec<u8>) -> Self {
         let message = TopicName::parse(topic)
             .map(|topic| machine::Message::new(topic, payload))
             .map_err(RequestError::from);
-        Self { client, message }
+        Self { commands, message }
     }
 
     /// The quality of service to send it with.
@@ -77,7 +77,7 @@ impl<'c> Publish<'c> {
     /// An invalid topic or property, or the client has ended.
     pub async fn send(self) -> Result<Pending, RequestError> {
         let message = self.message?;
-        let answer = self.client.ask(|ticket| Command::Publish(message, ticket)).await?;
+        let answer = self.commands.ask(|ticket| Command::Publish(message, ticket)).await?;
         Ok(Pending { answer })
     }
 }
@@ -120,16 +120,16 @@ impl Future for Pending {
 #[must_use = "nothing is subscribed to until this is awaited"]
 #[derive(Debug)]
 pub struct Subscribe<'c> {
-    client: &'c Client,
+    commands: &'c Commands,
     filters: Vec<String>,
     options: SubscriptionOptions,
     properties: Result<PropertyBuffer, RequestError>,
 }
 
 impl<'c> Subscribe<'c> {
-    pub(crate) fn new(client: &'c Client, filter: &str) -> Self {
+    pub(crate) fn new(commands: &'c Commands, filter: &str) -> Self {
         Self {
-            client,
+            commands,
             filters: vec![filter.to_owned()],
             options: SubscriptionOptions::default(),
             properties: Ok(PropertyBuffer::new()),
@@ -188,7 +188,7 @@ impl<'c> Subscribe<'c> {
             subscribe.push(TopicFilter::parse(filter)?, self.options);
         }
         subscribe.properties = self.properties?;
-        let answer = self.client.ask(|ticket| Command::Subscribe(subscribe, ticket)).await?;
+        let answer = self.commands.ask(|ticket| Command::Subscribe(subscribe, ticket)).await?;
         reasons(answer).await
     }
 }
@@ -207,14 +207,14 @@ impl<'c> IntoFuture for Subscribe<'c> {
 #[must_use = "nothing is unsubscribed from until this is awaited"]
 #[derive(Debug)]
 pub struct Unsubscribe<'c> {
-    client: &'c Client,
+    commands: &'c Commands,
     filters: Vec<String>,
     properties: PropertyBuffer,
 }
 
 impl<'c> Unsubscribe<'c> {
-    pub(crate) fn new(client: &'c Client, filter: &str) -> Self {
-        Self { client, filters: vec![filter.to_owned()], properties: PropertyBuffer::new() }
+    pub(crate) fn new(commands: &'c Commands, filter: &str) -> Self {
+        Self { commands, filters: vec![filter.to_owned()], properties: PropertyBuffer::new() }
     }
 
     /// Adds another filter to the same request.
@@ -235,7 +235,7 @@ impl<'c> Unsubscribe<'c> {
             unsubscribe.push(TopicFilter::parse(filter)?);
         }
         unsubscribe.properties = self.properties;
-        let answer = self.client.ask(|ticket| Command::Unsubscribe(unsubscribe, ticket)).await?;
+        let answer = self.commands.ask(|ticket| Command::Unsubscribe(unsubscribe, ticket)).await?;
         reasons(answer).await
     }
 }

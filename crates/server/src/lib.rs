@@ -4,6 +4,7 @@
 //! only through a [`Network`]; here that is `mio`, in a simulation something else. [`Server`] binds
 //! the listeners, starts one thread for each shard and one for the control plane, and ends them.
 
+mod acceptor;
 mod config;
 mod connection;
 mod control;
@@ -18,6 +19,7 @@ mod turn;
 
 pub use ferrymq_broker::Limits;
 
+pub use acceptor::Admission;
 pub use config::{Listen, ServeOptions, SocketLimits};
 pub use control::{Authority, Control, Unavailable};
 pub use listen::ListenError;
@@ -27,4 +29,4 @@ pub use mio_network::MioNetwork;
 pub use network::{Closed, Event, Network, Source};
 pub use serve::{ServeError, Server, Stop, serve};
 pub use store::Store;
-pub use turn::{Admission, Turn, TurnParts};
+pub use turn::{Turn, TurnParts};

@@ -10,6 +10,7 @@ use mio::net::TcpStream;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::acceptor::Admission;
 use crate::config::{ServeOptions, SocketLimits};
 use crate::control::{Control, ControlPlane};
 use crate::listen::{self, ListenError};
@@ -18,7 +19,7 @@ use crate::memory_store::MemoryStore;
 use crate::mio_network::MioNetwork;
 use crate::network::Network;
 use crate::store::Store;
-use crate::turn::{Admission, Turn, TurnParts};
+use crate::turn::{Turn, TurnParts};
 
 /// A broker that runs. It goes on when this is dropped; see [`Self::stop`] and [`Self::join`].
 pub struct Server {

@@ -22,8 +22,7 @@ use std::time::Duration;
 use ferrymq_broker::{ConnectionId, Limits, Shard, ShardIndex};
 use ferrymq_protocol::time::Instant;
 
-use self::accept::Acceptor;
-pub use self::accept::Admission;
+use crate::acceptor::{Acceptor, Admission};
 use crate::config::SocketLimits;
 use crate::connection::{Connections, Input};
 use crate::control::Control;
