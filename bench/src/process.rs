@@ -1,0 +1,67 @@
+//! What the kernel says about a process, and what it lets us ask of one.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+/// User and system time of all threads. The scheduler counts it in nanoseconds,
+/// where `/proc/PID/stat` has ticks of ten milliseconds.
+pub(crate) fn cpu_time(pid: u32) -> Result<Duration> {
+    let mut nanoseconds = 0;
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let text = fs::read_to_string(thread?.path().join("schedstat"))?;
+        let run = text.split(' ').next().context("schedstat begins with the run time")?;
+        nanoseconds += run.parse::<u64>()?;
+    }
+    Ok(Duration::from_nanos(nanoseconds))
+}
+
+/// Resident memory.
+pub(crate) fn resident_bytes(pid: u32) -> Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/smaps_rollup"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("Rss:"));
+    let kilobytes = line.context("smaps_rollup names Rss")?.trim().trim_end_matches(" kB");
+    Ok(kilobytes.parse::<u64>()? * 1024)
+}
+
+/// Lets this process, and the children it starts from now on, open `files`.
+pub(crate) fn raise_file_limit(files: u32) -> Result<()> {
+    let limits = fs::read_to_string("/proc/self/limits")?;
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let soft = line.and_then(|line| line.split_whitespace().next());
+    if soft.and_then(|soft| soft.parse().ok()).is_some_and(|soft: u32| soft >= files) {
+        return Ok(());
+    }
+    let limit = format!("--nofile={files}:{files}");
+    let raised = Command::new("prlimit")
+        .args(["--pid", &std::process::id().to_string(), &limit])
+        .status()
+        .context("prlimit (of util-linux) is needed to open so many connections")?;
+    ensure!(raised.success(), "the system does not allow {files} open files");
+    Ok(())
+}
+
+/// Keeps this process on the load generator's core.
+pub(crate) fn pin_self() -> Result<()> {
+    let pid = std::process::id().to_string();
+    let pinned = Command::new("taskset")
+        .args(["--all-tasks", "--cpu-list", "--pid", LOAD_CORE, &pid])
+        .stdout(std::process::Stdio::null())
+        .status()
+        .context("--pin needs taskset (of util-linux)")?;
+    ensure!(pinned.success(), "taskset: {pinned}");
+    Ok(())
+}
+
+/// A command for a broker on its own core.
+pub(crate) fn pinned(program: &std::path::Path) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", BROKER_CORE]).arg(program);
+    command
+}
+
+const LOAD_CORE: &str = "0";
+
+const BROKER_CORE: &str = "1";

@@ -1,0 +1,201 @@
+//! As much of MQTT 3.1.1 as a load generator needs: ready-made packets, and a
+//! reader that cuts a stream into packets without looking far into them.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use socket2::{Domain, Socket, Type};
+
+/// A connection to a broker, or to the relay.
+#[derive(Debug)]
+pub(crate) struct Link {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+    /// What has been read and not yet taken: `buffer[start..end]`.
+    start: usize,
+    end: usize,
+}
+
+impl Link {
+    /// A TCP connection on which nothing has been said.
+    pub(crate) fn raw(port: u16) -> Result<Self> {
+        Self::from(Ipv4Addr::LOCALHOST, port, 1 << 16)
+    }
+
+    /// An MQTT connection.
+    pub(crate) fn mqtt(port: u16, client_id: &str) -> Result<Self> {
+        let mut link = Self::raw(port)?;
+        link.connect(client_id)?;
+        Ok(link)
+    }
+
+    /// An MQTT connection with one subscription, from one of many source addresses:
+    /// an address has only so many ports.
+    pub(crate) fn subscriber(port: u16, number: u32, filter: &str, qos: u8) -> Result<Self> {
+        let source = Ipv4Addr::from(Ipv4Addr::LOCALHOST.to_bits() + number / PORTS_OF_AN_ADDRESS);
+        let mut link = Self::from(source, port, 256)?;
+        link.connect(&format!("subscriber-{number:06}"))?;
+        link.subscribe(filter, qos)?;
+        Ok(link)
+    }
+
+    pub(crate) fn subscribe(&mut self, filter: &str, qos: u8) -> Result<()> {
+        let mut body = vec![0, 1];
+        push_text(&mut body, filter);
+        body.push(qos);
+        self.write(&packet(SUBSCRIBE, &body))?;
+        let (kind, suback) = self.packet()?;
+        ensure!(kind == SUBACK && suback == [0, 1, qos], "no subscription: {suback:?}");
+        Ok(())
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.stream.write_all(bytes).context("the connection takes no more bytes")
+    }
+
+    /// Waits for the next packet.
+    pub(crate) fn packet(&mut self) -> Result<(u8, &[u8])> {
+        while self.buffered().is_none() {
+            self.read()?;
+        }
+        let (kind, body) = self.buffered().context("a packet was read above")?;
+        self.start = body.end;
+        Ok((kind, &self.buffer[body]))
+    }
+
+    /// The next packet that is already here.
+    pub(crate) fn ready_packet(&mut self) -> Option<(u8, &[u8])> {
+        let (kind, body) = self.buffered()?;
+        self.start = body.end;
+        Some((kind, &self.buffer[body]))
+    }
+
+    /// The bare socket.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        self.stream
+    }
+
+    fn from(source: Ipv4Addr, port: u16, buffer: usize) -> Result<Self> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        if source != Ipv4Addr::LOCALHOST {
+            socket.bind(&SocketAddr::from((source, 0)).into())?;
+        }
+        socket.connect(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
+        socket.set_tcp_nodelay(true)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_write_timeout(Some(PATIENCE))?;
+        Ok(Self { stream: socket.into(), buffer: vec![0; buffer], start: 0, end: 0 })
+    }
+
+    fn connect(&mut self, client_id: &str) -> Result<()> {
+        // Protocol name and level, clean session, no keep alive.
+        let mut body = b"\x00\x04MQTT\x04\x02\x00\x00".to_vec();
+        push_text(&mut body, client_id);
+        self.write(&packet(CONNECT, &body))?;
+        let (kind, connack) = self.packet()?;
+        ensure!(kind == CONNACK && connack == [0, 0], "no connection: {connack:?}");
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result<()> {
+        self.buffer.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        match self.stream.read(&mut self.buffer[self.end..]) {
+            Ok(0) => bail!("the broker closed the connection"),
+            Ok(length) => self.end += length,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                bail!("nothing came for {PATIENCE:?}")
+            }
+            Err(error) => return Err(error.into()),
+        }
+        Ok(())
+    }
+
+    fn buffered(&self) -> Option<(u8, std::ops::Range<usize>)> {
+        let [kind, rest @ ..] = &self.buffer[self.start..self.end] else { return None };
+        let (mut length, mut shift) = (0, 0);
+        for (position, byte) in rest.iter().take(4).enumerate() {
+            length |= usize::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                let body = self.start + 2 + position..self.start + 2 + position + length;
+                return (body.end <= self.end).then_some((kind & 0xf0, body));
+            }
+        }
+        None
+    }
+}
+
+/// A PUBLISH, with `packet_id` where `qos` has one.
+pub(crate) fn publish(topic: &str, qos: u8, packet_id: u16, payload: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    push_text(&mut body, topic);
+    if qos > 0 {
+        body.extend(packet_id.to_be_bytes());
+    }
+    body.extend(payload);
+    packet(PUBLISH | qos << 1, &body)
+}
+
+/// The PUBACK that answers the body of a QoS 1 PUBLISH.
+pub(crate) fn puback(publish: &[u8]) -> Result<[u8; 4]> {
+    let (length, rest) = publish.split_first_chunk().context("a topic has a length")?;
+    let topic = usize::from(u16::from_be_bytes(*length));
+    let id = rest.get(topic..topic + 2).context("a packet id follows the topic")?;
+    Ok([PUBACK, 2, id[0], id[1]])
+}
+
+fn packet(first: u8, body: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![first];
+    let mut length = body.len();
+    loop {
+        let [low, ..] = (length % 0x80).to_le_bytes();
+        length /= 0x80;
+        bytes.push(if length > 0 { low | 0x80 } else { low });
+        if length == 0 {
+            break;
+        }
+    }
+    bytes.extend(body);
+    bytes
+}
+
+fn push_text(body: &mut Vec<u8>, text: &str) {
+    let length = u16::try_from(text.len()).expect("the bench's names are short");
+    body.extend(length.to_be_bytes());
+    body.extend(text.as_bytes());
+}
+
+const CONNECT: u8 = 0x10;
+const CONNACK: u8 = 0x20;
+pub(crate) const PUBLISH: u8 = 0x30;
+pub(crate) const PUBACK: u8 = 0x40;
+const SUBSCRIBE: u8 = 0x82;
+const SUBACK: u8 = 0x90;
+
+/// How long the load generator waits for anything.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Fewer than the ephemeral ports of an address.
+const PORTS_OF_AN_ADDRESS: u32 = 20_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_body_has_a_length_of_several_bytes() {
+        assert_eq!(packet(PUBLISH, &[0; 127])[..2], [0x30, 127]);
+        assert_eq!(packet(PUBLISH, &[0; 128])[..3], [0x30, 0x80, 1]);
+        assert_eq!(packet(PUBLISH, &[0; 16_384])[..4], [0x30, 0x80, 0x80, 1]);
+    }
+
+    #[test]
+    fn an_acknowledgement_bears_the_packet_id() {
+        let publish = publish("a/b", 1, 0x1234, b"text");
+        assert_eq!(puback(&publish[2..]).unwrap(), [PUBACK, 2, 0x12, 0x34]);
+    }
+}
