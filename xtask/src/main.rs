@@ -19,16 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let root = workspace_root();
-    let chore = env::args().nth(1);
-    let result = match chore.as_deref() {
-        Some("ci") => ci::run(&root),
-        Some("prepare") => prepare::run(&root),
-        Some("tidy") => tidy::run(&root),
-        Some("conformance-report") => conformance::run(&root),
-        _ => Err("usage: cargo xtask ci | prepare | tidy | conformance-report".to_owned()),
-    };
-    match result {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("{message}");
@@ -37,7 +28,19 @@ fn main() -> ExitCode {
     }
 }
 
-fn workspace_root() -> PathBuf {
-    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    package.parent().expect("xtask lies in the workspace").to_owned()
+fn run() -> Result<(), String> {
+    let root = workspace_root()?;
+    match env::args().nth(1).as_deref() {
+        Some("ci") => ci::run(&root),
+        Some("prepare") => prepare::run(&root),
+        Some("tidy") => tidy::run(&root),
+        Some("conformance-report") => conformance::run(&root),
+        _ => Err("usage: cargo xtask ci | prepare | tidy | conformance-report".to_owned()),
+    }
+}
+
+/// Asked of cargo when it runs us, not when it built us: a copy of the tree may share the build.
+fn workspace_root() -> Result<PathBuf, String> {
+    let package = env::var_os("CARGO_MANIFEST_DIR").ok_or("run this as cargo xtask")?;
+    Path::new(&package).parent().map(Path::to_owned).ok_or_else(|| "xtask is nowhere".to_owned())
 }
