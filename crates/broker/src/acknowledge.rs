@@ -56,9 +56,12 @@ impl Shard {
                 let released = session.released(packet_id, &sent, &mut self.effects);
                 (ReasonCode::Success, released.map(Effects::id))
             }
-            outbound::Received::Again => (ReasonCode::Success, None),
+            // What is said again may still wait for its record, written for an older connection.
+            outbound::Received::Again => (ReasonCode::Success, session.last_record(&self.effects)),
             outbound::Received::Unknown if refused => return Ok(()),
-            outbound::Received::Unknown => (ReasonCode::PacketIdentifierNotFound, None),
+            outbound::Received::Unknown => {
+                (ReasonCode::PacketIdentifierNotFound, session.last_record(&self.effects))
+            }
         };
         connection.reply(Reply::PubRel(packet_id, reason), after, &mut self.effects);
         Ok(())
@@ -76,11 +79,11 @@ impl Shard {
         };
         let packet_id = ack.packet_id;
         let known = session.inbound.release(packet_id);
-        let after = (known && session.durable).then(|| {
+        if known && session.durable {
             let session = session.place.number;
-            let number = self.effects.record(Record::ReceivedDone { session, packet_id });
-            Effects::id(number)
-        });
+            self.effects.record(Record::ReceivedDone { session, packet_id });
+        }
+        let after = session.last_record(&self.effects);
         let reason = match known {
             true => ReasonCode::Success,
             false => ReasonCode::PacketIdentifierNotFound,
@@ -90,19 +93,21 @@ impl Shard {
 
     /// The exchange of a QoS 2 message is over.
     pub(crate) fn pubcomp(&mut self, id: ConnectionId, ack: &Acknowledgement<'_>, now: Instant) {
-        let Some((session, _)) = self.pair(id) else {
+        let Some(slot) = self.connections.get(id).and_then(|connection| connection.session) else {
+            return;
+        };
+        let Some(session) = self.sessions.get_mut(slot as usize) else {
             return;
         };
         let packet_id = ack.packet_id;
         if !session.outbound.pubcomp(packet_id) {
             return;
         }
-        let durable = session.durable;
-        let number = session.place.number;
-        if durable {
-            self.effects.record(Record::Completed { session: number, packet_id });
+        if session.durable {
+            let session = session.place.number;
+            self.effects.record(Record::Completed { session, packet_id });
         }
-        self.pump(id, now);
+        self.pump(slot, now);
     }
 
     /// The client asks whether we are there.
@@ -116,13 +121,11 @@ impl Shard {
         }
     }
 
-    /// Sends what is in line for a connection's session.
-    pub(crate) fn pump(&mut self, id: ConnectionId, now: Instant) {
-        let Some(slot) = self.connections.get(id).and_then(|connection| connection.session) else {
-            return;
-        };
+    /// Sends what is in line for a session, and what follows that.
+    pub(crate) fn pump(&mut self, slot: u32, now: Instant) {
         if let Some(session) = self.sessions.get_mut(slot as usize) {
             session.pump(&mut self.connections, &mut self.effects, now);
+            self.walk_on(slot);
         }
     }
 
@@ -138,10 +141,7 @@ impl Shard {
         };
         if let Some(session) = self.sessions.get_mut(slot as usize) {
             session.settle(ack.packet_id, sent, &mut self.effects);
-            session.pump(&mut self.connections, &mut self.effects, now);
-            if !session.walks.is_empty() && !self.walking.contains(&session.place) {
-                self.walking.push_back(session.place);
-            }
+            self.pump(slot, now);
         }
     }
 

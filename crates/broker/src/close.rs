@@ -3,7 +3,7 @@
 use std::io;
 use std::time::Duration;
 
-use ferrymq_codec::{Disconnect, ReasonCode, TopicFilter};
+use ferrymq_codec::{Disconnect, PacketType, ReasonCode, TopicFilter};
 use ferrymq_protocol::error::ProtocolError;
 use ferrymq_protocol::server;
 use ferrymq_protocol::time::Instant;
@@ -94,10 +94,11 @@ impl Shard {
         if let (Some(asked), Some(slot)) = (asked, slot)
             && let Some(session) = self.sessions.get_mut(slot as usize)
         {
+            let asked = asked.min(most);
             if session.expiry_interval == 0 && asked > 0 {
                 return Err(ProtocolError::SessionExpiryFromZero);
             }
-            session.expiry_interval = asked.min(most);
+            session.expiry_interval = asked;
         }
         self.end(id, Cause::Goodbye(disconnect.reason), now);
         Ok(())
@@ -117,17 +118,9 @@ impl Shard {
         error: ProtocolError,
         now: Instant,
     ) {
-        let version = match error {
-            ProtocolError::NotConnect => None,
-            _ => server::version_of_malformed_connect(bytes),
-        };
-        let refusable = matches!(version, Some(ferrymq_codec::Version::V5))
-            || error.reason() == ReasonCode::UnsupportedProtocolVersion;
-        if let (Some(version), true) = (version, refusable)
-            && let Some(connection) = self.connections.get_mut(id)
-        {
+        if let Some(connection) = self.connections.get_mut(id) {
             connection.begin_writing(&mut self.effects);
-            server::refuse(version, error.reason(), connection.output.bytes());
+            server::refuse_malformed(bytes, error, connection.output.bytes());
         }
         self.end(id, Cause::Protocol(error), now);
     }
@@ -146,7 +139,9 @@ impl Shard {
             let out = connection.output.bytes();
             match (phase, cause) {
                 // Before CONNACK there is nothing to disconnect from.
-                (Phase::Authenticating | Phase::Opening, _) => link.refuse(reason, out),
+                (Phase::Authenticating | Phase::Opening, _) => {
+                    link.refuse(in_connack(reason), out);
+                }
                 (_, Cause::Protocol(error)) => link.disconnect(reason, Some(&error), out),
                 _ => link.disconnect(reason, None, out),
             }
@@ -155,7 +150,7 @@ impl Shard {
         {
             link.refuse(reason, connection.output.bytes());
         }
-        connection.waiting.clear();
+        connection.waiting = None;
         connection.question = None;
         connection.connect = None;
         let peer = connection.peer;
@@ -167,7 +162,9 @@ impl Shard {
             .map_or("", |session| &*session.client_id);
         match cause {
             Cause::Protocol(_) | Cause::Denied(_) | Cause::Refused(_) => {
-                warn!(client, %peer, "client {cause}");
+                if let Some(left_out) = self.warnings.admit(now) {
+                    warn!(client, %peer, left_out, "client {cause}");
+                }
             }
             _ => info!(client, %peer, "client {cause}"),
         }
@@ -183,7 +180,7 @@ impl Shard {
         let Some(mut session) = self.remove_session(place) else {
             return;
         };
-        for filter in &session.subscriptions {
+        for filter in session.subscriptions.iter() {
             self.directory.unsubscribe(TopicFilter::trusted(filter), place.number);
         }
         self.effects.metrics().messages_queued.subtract(session.queued() as u64);
@@ -223,7 +220,7 @@ impl Shard {
         if session.connection != Some(ConnectionRef(id)) {
             return;
         }
-        session.connection = None;
+        session.leave();
         let place = session.place;
         let expiry = session.expiry_interval;
         session.expires = match expiry {
@@ -278,5 +275,15 @@ impl Shard {
             Cause::Refused(_) | Cause::Denied(_) => metrics.connections_refused.add(1),
             Cause::Goodbye(_) | Cause::Lost(_) | Cause::TakenOver | Cause::ShuttingDown => {}
         }
+    }
+}
+
+/// The reason that a CONNACK can give instead of one that only DISCONNECT can.
+const fn in_connack(reason: ReasonCode) -> ReasonCode {
+    match reason {
+        ReasonCode::SessionTakenOver => ReasonCode::ServerBusy,
+        ReasonCode::ServerShuttingDown => ReasonCode::ServerUnavailable,
+        reason if reason.is_valid_in(PacketType::ConnAck) => reason,
+        _ => ReasonCode::UnspecifiedError,
     }
 }

@@ -74,7 +74,12 @@ impl Shard {
                 will_topic: connect.will.as_ref().map(|will| will.topic.as_str()),
             },
         };
-        match self.ask(id, arrival.client_id, 0, &question, now) {
+        // [MQTT-3.1.2-8] would let a client speak for the broker.
+        if connect.will.as_ref().is_some_and(|will| will.topic.as_str().starts_with("$SYS/")) {
+            return self.refuse(id, connect.version, ReasonCode::NotAuthorized, now);
+        }
+        let known_id = if arrival.assigned { "" } else { arrival.client_id };
+        match self.ask(id, known_id, 0, &question, now) {
             None => Step::Park,
             Some(Verdict::Deny(reason)) => self.refuse(id, connect.version, reason, now),
             Some(Verdict::Allow(data)) => self.welcome(id, connect, &arrival, data, now),
@@ -139,21 +144,26 @@ impl Shard {
         if let (Some(session), Some(connection)) =
             (self.sessions.get_mut(slot as usize), self.connections.get_mut(id))
         {
+            session.announced = true;
             session.resume(connection, &mut self.effects);
-            if !session.walks.is_empty() {
-                self.walking.push_back(session.place);
-            }
-            session.pump(&mut self.connections, &mut self.effects, now);
+            self.pump(slot, now);
         }
     }
 
-    /// The client identifier of a connection, for a question or a log line.
+    /// The client identifier of a connection, for a question.
     pub(crate) fn client_id_of(&self, id: ConnectionId) -> Box<str> {
-        self.connections
-            .get(id)
-            .and_then(|connection| connection.session)
-            .and_then(|slot| self.sessions.get(slot as usize))
-            .map_or_else(Box::default, |session| session.client_id.clone())
+        let Some(connection) = self.connections.get(id) else {
+            return Box::default();
+        };
+        if let Some(session) = connection.session.and_then(|slot| self.sessions.get(slot as usize))
+        {
+            return session.client_id.clone();
+        }
+        let raw = connection.connect.as_deref().unwrap_or_default();
+        match server::receive_connect(raw, &self.limits.connection) {
+            Ok(Received::Packet(connect, _)) => Box::from(connect.client_id),
+            _ => Box::default(),
+        }
     }
 
     /// Refuses a CONNECT with a reason.
@@ -230,18 +240,22 @@ impl Shard {
         now: Instant,
     ) -> Step {
         let limits = &self.limits.connection;
+        if self.find_session(arrival.client_id).is_none()
+            && self.directory.metrics().sessions() >= self.limits.sessions as u64
+        {
+            return self.refuse(id, connect.version, ReasonCode::QuotaExceeded, now);
+        }
         let link = Link::accept(connect, limits, now);
         let expiry = server::granted_session_expiry(connect, limits);
         let keep_alive = server::granted_keep_alive(connect, limits);
         let asked_expiry = connect.properties.session_expiry_interval().unwrap_or(0);
-        let told = connect.version == Version::V5;
         let Taken { place, session_present, recorded } =
             self.take_session(arrival.client_id, connect.clean_start, expiry, now);
         self.attach(id, place, link, expiry, connect, now);
         let welcome = Welcome {
             session_present,
             assigned_client_id: arrival.assigned.then(|| Box::from(arrival.client_id)),
-            session_expiry_interval: (told && expiry != asked_expiry).then_some(expiry),
+            session_expiry_interval: (expiry != asked_expiry).then_some(expiry),
             server_keep_alive: (keep_alive != connect.keep_alive).then_some(keep_alive),
             authentication_data,
         };
@@ -271,32 +285,36 @@ impl Shard {
         expiry: u32,
         now: Instant,
     ) -> Taken {
-        let mut discarded = false;
-        if let Some(place) = self.find_session(client_id) {
-            self.take_over(place, clean_start, now);
-            let goes_on = self
-                .session(place)
-                .is_some_and(|session| !clean_start && session.durable && session.expires > now);
-            if goes_on {
-                return Taken { place, session_present: true, recorded: false };
-            }
-            discarded = self.session(place).is_some_and(|session| session.durable);
-            self.end_session(place, now);
+        let Some(place) = self.find_session(client_id) else {
+            let place = self.new_session(client_id, expiry);
+            return Taken { place, session_present: false, recorded: expiry > 0 };
+        };
+        let (goes_on, durable, announced) =
+            self.session(place).map_or_else(Default::default, |session| {
+                let lives = session
+                    .connection
+                    .map_or(session.expires > now, |_| session.expiry_interval > 0);
+                (!clean_start && session.durable && lives, session.durable, session.announced)
+            });
+        self.take_over(place, goes_on, now);
+        if goes_on {
+            return Taken { place, session_present: true, recorded: !announced };
         }
+        self.end_session(place, now);
         let place = self.new_session(client_id, expiry);
-        Taken { place, session_present: false, recorded: discarded || expiry > 0 }
+        Taken { place, session_present: false, recorded: durable || expiry > 0 }
     }
 
     /// Closes the connection that a session still has: another has taken its place
     /// [MQTT-3.1.4-3].
-    fn take_over(&mut self, place: SessionRef, clean_start: bool, now: Instant) {
+    fn take_over(&mut self, place: SessionRef, goes_on: bool, now: Instant) {
         let Some(session) = self.session(place) else {
             return;
         };
         let old = session.connection;
         // A will that waits is not published if its session goes on in time [MQTT-3.1.3-9].
         let waits = session.will.as_ref().is_some_and(|will| will.delay_interval > 0);
-        if !clean_start && (old.is_none() || waits) {
+        if goes_on && (old.is_none() || waits) {
             self.drop_will(place);
         }
         if let Some(ConnectionRef(old)) = old {
@@ -349,7 +367,7 @@ impl Shard {
         let Some(session) = self.sessions.get(place.slot as usize) else {
             return;
         };
-        for filter in &session.subscriptions {
+        for filter in session.subscriptions.iter() {
             if filter.starts_with("$share/") {
                 self.directory.set_connected(TopicFilter::trusted(filter), place.number, connected);
             }

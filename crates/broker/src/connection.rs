@@ -29,23 +29,23 @@ pub(crate) struct Connection {
     pub(crate) peer: SocketAddr,
     pub(crate) output: Output,
     /// Acknowledgements and messages that wait for their records, in the order in which they
-    /// leave.
-    pub(crate) waiting: VecDeque<Waiting>,
+    /// leave. A quiet connection owns no memory for them.
+    #[expect(clippy::box_collection, reason = "eight bytes for each idle connection")]
+    pub(crate) waiting: Option<Box<VecDeque<Waiting>>>,
     /// The question of access that is open, or its answer.
     pub(crate) question: Option<Box<OpenQuestion>>,
     /// A CONNECT whose authentication goes on.
     pub(crate) connect: Option<Box<[u8]>>,
     pub(crate) username: Option<Box<str>>,
     pub(crate) opened: Instant,
-    /// When its timer fires next; it is in the wheel once.
+    /// When its timer fires next.
     pub(crate) timer: Instant,
     /// Which question of this connection is the next.
     pub(crate) next_request: u32,
     /// Whether it was moved to this shard, which is its home.
     pub(crate) moved: bool,
     pub(crate) dirty: bool,
-    /// Why it is not read from, if it is not.
-    pub(crate) paused: bool,
+    pub(crate) pause: Pause,
 }
 
 /// How far a connection has come.
@@ -65,6 +65,16 @@ pub(crate) enum Phase {
     Open,
     /// Nothing is read or written but what waits in the output.
     Closing,
+}
+
+/// Why a connection is not read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pause {
+    None,
+    /// The mail or the log is full.
+    Congestion,
+    /// Too much waits in its own output.
+    Output,
 }
 
 /// Something to write that waits for a record.
@@ -116,7 +126,7 @@ impl Connection {
             session: None,
             peer,
             output: Output::default(),
-            waiting: VecDeque::new(),
+            waiting: None,
             question: None,
             connect: None,
             username: None,
@@ -125,7 +135,7 @@ impl Connection {
             next_request: 0,
             moved: false,
             dirty: false,
-            paused: false,
+            pause: Pause::None,
         }
     }
 
@@ -180,7 +190,7 @@ impl Connection {
     /// Answers now, or when `after` is durable; in any case after what was to be answered before.
     pub(crate) fn reply(&mut self, reply: Reply, after: Option<RecordId>, effects: &mut Effects) {
         let after = after.filter(|record| !effects.is_durable(*record));
-        if after.is_none() && self.waiting.is_empty() {
+        if after.is_none() && self.waiting.is_none() {
             self.write_reply(&reply, effects);
         } else {
             self.wait(Deferred::Reply(reply), after, effects);
@@ -213,22 +223,17 @@ impl Connection {
         if let Some(record) = after {
             effects.awaiting.push_back((record.number.counter(), self.id));
         }
-        self.waiting.push_back(Waiting { after, what });
+        self.waiting.get_or_insert_default().push_back(Waiting { after, what });
     }
 
     /// Takes the next thing to write whose record is durable.
     pub(crate) fn next_ready(&mut self, effects: &Effects) -> Option<Deferred> {
-        let ready = self
-            .waiting
-            .front()
-            .is_some_and(|waiting| waiting.after.is_none_or(|record| effects.is_durable(record)));
-        if !ready {
-            return None;
-        }
-        let waiting = self.waiting.pop_front()?;
-        if self.waiting.is_empty() {
-            // A quiet connection owns no queue memory.
-            self.waiting = VecDeque::new();
+        let queue = self.waiting.as_mut()?;
+        let waiting = queue.pop_front_if(|waiting| {
+            waiting.after.is_none_or(|record| effects.is_durable(record))
+        })?;
+        if queue.is_empty() {
+            self.waiting = None;
         }
         Some(waiting.what)
     }

@@ -18,10 +18,11 @@ use foldhash::fast::FixedState;
 use siphasher::sip::SipHasher13;
 
 use crate::identity::{GroupNumber, SessionNumber, ShardIndex};
+use crate::limits::Limits;
 use crate::message::{Lifetime, Message};
 use crate::metrics::Metrics;
 use crate::retained_table::{Cursor, RetainedTable};
-use crate::route::{GroupRoute, Route};
+use crate::route::{Route, Target};
 use crate::subscriptions::{Subscription, Subscriptions};
 
 /// What the shards of a broker share.
@@ -38,7 +39,18 @@ pub struct Directory {
 
 struct Retained {
     table: RetainedTable<Arc<Message>>,
+    bytes: usize,
     version: u64,
+}
+
+/// What became of a change to the retained messages.
+pub(crate) struct Retention {
+    /// The version of the change; `None` if nothing has changed.
+    pub(crate) version: Option<NonZeroU64>,
+    /// What is retained now.
+    pub(crate) message: Option<Arc<Message>>,
+    /// Whether the message was not kept because there are too many.
+    pub(crate) refused: bool,
 }
 
 impl Directory {
@@ -47,7 +59,7 @@ impl Directory {
     pub fn new(shards: u16, seed: u64) -> Self {
         Self {
             subscriptions: RwLock::new(Subscriptions::new(seed)),
-            retained: RwLock::new(Retained { table: RetainedTable::new(), version: 0 }),
+            retained: RwLock::new(Retained { table: RetainedTable::new(), bytes: 0, version: 0 }),
             versions: (0..VERSIONS).map(|_| AtomicU64::new(1)).collect(),
             next_session: AtomicU64::new(1),
             shards,
@@ -136,27 +148,45 @@ impl Directory {
         self.changed(filter);
     }
 
-    pub(crate) fn group(&self, number: GroupNumber) -> Option<GroupRoute> {
-        self.subscriptions.read().unwrap_or_else(PoisonError::into_inner).group(number)
+    /// The next member of a shared subscription in turn, but not `except`.
+    pub(crate) fn pick(&self, group: GroupNumber, except: SessionNumber) -> Option<Target> {
+        self.subscriptions.read().unwrap_or_else(PoisonError::into_inner).pick(group, except)
     }
 
-    /// Replaces what is retained for a topic, or clears it; the version of the change, or `None` if
-    /// there was nothing to clear.
+    /// Replaces what is retained for a topic, or clears it. Where there is no room for the new
+    /// message the old one goes nevertheless: it is no longer what was said last.
     pub(crate) fn retain(
         &self,
         topic: TopicName<'_>,
         message: Option<Arc<Message>>,
-    ) -> Option<NonZeroU64> {
+        limits: &Limits,
+    ) -> Retention {
         let mut retained = self.retained.write().unwrap_or_else(PoisonError::into_inner);
-        let had_one = match message {
+        let Retained { table, bytes, version } = &mut *retained;
+        let wanted = message.is_some();
+        let old = match &message {
             Some(message) => {
-                retained.table.insert(topic, message);
-                true
+                *bytes += message.weight();
+                table.insert(topic, Arc::clone(message))
             }
-            None => retained.table.remove(topic).is_some(),
+            None => table.remove(topic),
         };
-        retained.version += u64::from(had_one);
-        NonZeroU64::new(retained.version).filter(|_| had_one)
+        *bytes -= old.as_ref().map_or(0, |old| old.weight());
+        let message = message.filter(|message| {
+            let fits = table.len() <= limits.retained_messages && *bytes <= limits.retained_bytes;
+            if !fits {
+                *bytes -= message.weight();
+                table.remove(topic);
+            }
+            fits
+        });
+        let changed = old.is_some() || message.is_some();
+        *version += u64::from(changed);
+        Retention {
+            version: NonZeroU64::new(*version).filter(|_| changed),
+            refused: wanted && message.is_none(),
+            message,
+        }
     }
 
     /// Visits at most about `limit` retained messages that match, and says where to go on.
@@ -176,8 +206,13 @@ impl Directory {
     /// Forgets retained messages that have expired, a page at a time.
     pub(crate) fn sweep_retained(&self, after: Option<&Cursor>, now: Instant) -> Option<Cursor> {
         let mut retained = self.retained.write().unwrap_or_else(PoisonError::into_inner);
-        retained.table.sweep(after, SWEEP_PAGE, |message| {
-            message.publication().lifetime(now) != Lifetime::Expired
+        let Retained { table, bytes, .. } = &mut *retained;
+        table.sweep(after, SWEEP_PAGE, |message| {
+            let keep = message.publication().lifetime(now) != Lifetime::Expired;
+            if !keep {
+                *bytes -= message.weight();
+            }
+            keep
         })
     }
 

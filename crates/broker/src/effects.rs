@@ -33,6 +33,7 @@ pub(crate) struct Effects {
     pub(crate) deliveries: usize,
     records: Vec<Record>,
     next_counter: u64,
+    next_fetch: u32,
     durable: u64,
     buffers: Vec<Vec<u8>>,
     pooled_bytes: usize,
@@ -54,6 +55,7 @@ impl Effects {
             deliveries: 0,
             records: Vec::new(),
             next_counter: 1,
+            next_fetch: 0,
             durable: 0,
             buffers: Vec::new(),
             pooled_bytes: 0,
@@ -87,6 +89,12 @@ impl Effects {
         if let Some(message) = message {
             self.record(Record::Settled { session, message });
         }
+    }
+
+    /// The number of the next fetch, which no fetch has whose answer may still come.
+    pub(crate) const fn next_fetch(&mut self) -> u32 {
+        self.next_fetch = self.next_fetch.wrapping_add(1);
+        self.next_fetch
     }
 
     pub(crate) fn take_records(&mut self) -> Option<RecordBatch> {

@@ -1,7 +1,8 @@
 //! What is due in time: keep alive, answers that are missing, expiry, wills that wait, `$SYS`.
 //!
 //! Timers are never cancelled. One that fires asks whether what it was set for still holds, and is
-//! set again where that lies further ahead.
+//! set again where that lies further ahead. None is set far ahead, so that those which have lost
+//! their meaning do not gather.
 
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use tracing::{info, warn};
 
 use crate::access::{Answer, Verdict};
 use crate::close::Cause;
-use crate::connection::Phase;
+use crate::connection::{Pause, Phase};
 use crate::identity::{ConnectionId, SessionNumber, SessionRef};
 use crate::message::Publication;
 use crate::shard::{SWEEP_INTERVAL, Shard, Timer, session_of};
@@ -30,7 +31,10 @@ impl Shard {
             let (request, deadline) = (question.open, question.deadline);
             if let (Some(request), true) = (request, deadline <= now) {
                 self.effects.metrics().answers_missed.add(1);
-                warn!(peer = %connection.peer, "a question of access was not answered in time");
+                if let Some(left_out) = self.warnings.admit(now) {
+                    let peer = connection.peer;
+                    warn!(%peer, left_out, "a question of access was not answered in time");
+                }
                 let verdict = Verdict::Deny(ReasonCode::ServerUnavailable);
                 self.answered(Answer { connection: id, request, verdict });
             }
@@ -38,13 +42,15 @@ impl Shard {
             self.arm_connection(id, next);
             return;
         }
+        if connection.pause == Pause::Congestion {
+            // That it is silent is our doing.
+            self.arm_connection(id, now.saturating_add(RECHECK));
+            return;
+        }
         let (deadline, cause) = match connection.phase {
             Phase::AwaitingConnect | Phase::Authenticating => {
                 let deadline = connection.opened.saturating_add(self.limits.connect_timeout);
                 (Some(deadline), Cause::ConnectTimeout)
-            }
-            Phase::Open if connection.paused => {
-                (Some(now.saturating_add(RECHECK)), Cause::ConnectTimeout)
             }
             Phase::Open => {
                 let deadline = connection.link.as_ref().and_then(server::Link::keep_alive_deadline);
@@ -66,8 +72,8 @@ impl Shard {
         };
         session.timer = Instant::FAR_FUTURE;
         session.rested();
-        session.pump(&mut self.connections, &mut self.effects, now);
         if session.connection.is_some() {
+            self.pump(place.slot, now);
             return;
         }
         let expires = session.expires;

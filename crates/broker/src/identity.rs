@@ -80,6 +80,13 @@ pub struct SessionRef {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GroupNumber(pub core::num::NonZeroU32);
 
+impl GroupNumber {
+    /// The number after this one, going around.
+    pub(crate) fn next(self) -> Self {
+        Self(self.0.checked_add(1).unwrap_or(core::num::NonZeroU32::MIN))
+    }
+}
+
 /// A network connection of one shard. Its slot is used again, its generation is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConnectionId {

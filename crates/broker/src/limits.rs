@@ -15,6 +15,8 @@ pub struct Limits {
     pub answer_timeout: Duration,
     /// How long after a failure stored messages are asked for again.
     pub fetch_retry: Duration,
+    /// Sessions, with and without a connection.
+    pub sessions: usize,
     /// Messages that wait in one session.
     pub queued_messages: usize,
     /// Bytes of messages that wait in one session.
@@ -23,12 +25,24 @@ pub struct Limits {
     pub output_bytes: usize,
     /// Bytes that wait in one connection's output until QoS 1 and 2 messages are queued instead.
     pub output_room: usize,
+    /// Bytes that wait in one connection's output until nothing more is read from it.
+    pub output_stop: usize,
+    /// Bytes of stored messages that one session asks for at once, and one message more.
+    pub fetch_bytes: usize,
     /// Bytes of messages in the mail for one shard until the senders pause.
     pub mail_bytes: usize,
     /// Subscriptions of one session.
     pub subscriptions: usize,
+    /// Filters in one SUBSCRIBE that are decided on; the others are refused.
+    pub filters_per_packet: usize,
+    /// Topics with a retained message.
+    pub retained_messages: usize,
+    /// Bytes of all retained messages.
+    pub retained_bytes: usize,
     /// Topics of which a shard remembers who gets them.
     pub routes: usize,
+    /// Bytes that this takes.
+    pub route_bytes: usize,
     /// Deliveries made for one connection's packets in one turn.
     pub deliveries_per_turn: usize,
     /// Retained messages sent to one new subscription in one turn.
@@ -44,13 +58,20 @@ impl Default for Limits {
             connect_timeout: Duration::from_secs(30),
             answer_timeout: Duration::from_secs(10),
             fetch_retry: Duration::from_secs(1),
+            sessions: 4_000_000,
             queued_messages: 100_000,
             queued_bytes: 64 * 1024 * 1024,
             output_bytes: 16 * 1024 * 1024,
             output_room: 256 * 1024,
+            output_stop: 32 * 1024 * 1024,
+            fetch_bytes: 1024 * 1024,
             mail_bytes: 32 * 1024 * 1024,
             subscriptions: 100_000,
+            filters_per_packet: 8_192,
+            retained_messages: 1_000_000,
+            retained_bytes: 1024 * 1024 * 1024,
             routes: 16_384,
+            route_bytes: 32 * 1024 * 1024,
             deliveries_per_turn: 4_096,
             retained_per_turn: 256,
             sys_interval: Duration::from_secs(10),

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use ferrymq_codec::QoS;
-
 use crate::identity::{GroupNumber, RecordNumber, SessionRef, ShardIndex};
 use crate::message::Message;
+use crate::queue::Load;
 use crate::route::{Route, Target};
 
 /// A letter from one shard to another.
@@ -31,8 +30,7 @@ pub enum Mail {
 pub struct Owed {
     pub(crate) number: RecordNumber,
     pub(crate) group: GroupNumber,
-    pub(crate) qos: QoS,
-    pub(crate) weight: u32,
+    pub(crate) load: Load,
     pub(crate) session: SessionRef,
 }
 

@@ -64,7 +64,9 @@ impl Lifetime {
     pub fn interval(self) -> Option<u32> {
         match self {
             Self::Left(seconds) => Some(seconds.get()),
-            Self::Unlimited | Self::Expired => None,
+            Self::Unlimited => None,
+            // It is sent again, because its delivery began in time.
+            Self::Expired => Some(0),
         }
     }
 }

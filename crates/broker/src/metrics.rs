@@ -69,6 +69,8 @@ counters! {
     dropped_expired,
     /// Messages dropped because they were larger than the receiver accepts.
     dropped_too_large,
+    /// Retained messages that were not kept because there were too many.
+    retained_refused,
     /// Connections closed because of a malformed packet.
     closed_malformed,
     /// Connections closed because of a broken rule.

@@ -13,12 +13,16 @@ pub struct Output {
     /// How much of `bytes` is written, up to the next shared payload.
     written: usize,
     /// Payloads that stand between the bytes; boxed, because most connections never have one.
-    #[expect(clippy::box_collection, reason = "eight bytes for each idle connection")]
-    shared: Option<Box<VecDeque<Shared>>>,
-    /// How much of the first shared payload is written.
-    shared_written: usize,
-    /// The length of all shared payloads, written or not.
-    shared_bytes: usize,
+    shared: Option<Box<SharedPayloads>>,
+}
+
+#[derive(Debug, Default)]
+struct SharedPayloads {
+    payloads: VecDeque<Shared>,
+    /// How much of the first one is written.
+    written: usize,
+    /// The length of all of them, written or not.
+    bytes: usize,
 }
 
 /// A payload that stands before `bytes[at]`.
@@ -31,7 +35,8 @@ struct Shared {
 impl Output {
     /// Bytes that wait.
     pub fn len(&self) -> usize {
-        self.bytes.len() - self.written + self.shared_bytes - self.shared_written
+        let shared = self.shared.as_ref().map_or(0, |shared| shared.bytes - shared.written);
+        self.bytes.len() - self.written + shared
     }
 
     /// Whether nothing waits.
@@ -44,8 +49,8 @@ impl Output {
         let mut pieces = [&[][..]; N];
         let mut count = 0;
         let mut from = self.written;
-        let mut skip = self.shared_written;
-        for shared in self.shared.iter().flat_map(|shared| shared.iter()) {
+        let mut skip = self.shared.as_ref().map_or(0, |shared| shared.written);
+        for shared in self.shared.iter().flat_map(|shared| shared.payloads.iter()) {
             for piece in [&self.bytes[from..shared.at], &shared.message.payload()[skip..]] {
                 if !piece.is_empty() && count < N {
                     pieces[count] = piece;
@@ -67,24 +72,24 @@ impl Output {
 
     /// The first `count` bytes of what waits were written.
     pub fn advance(&mut self, mut count: usize) {
-        while let Some(first) = self.shared.as_ref().and_then(|shared| shared.front()) {
-            let before = (first.at - self.written).min(count);
-            self.written += before;
-            count -= before;
-            if self.written < first.at {
-                return;
-            }
-            let length = first.message.payload().len();
-            let payload = (length - self.shared_written).min(count);
-            self.shared_written += payload;
-            count -= payload;
-            if self.shared_written < length {
-                return;
-            }
-            self.shared_bytes -= length;
-            self.shared_written = 0;
-            if let Some(shared) = &mut self.shared {
-                shared.pop_front();
+        if let Some(shared) = &mut self.shared {
+            while let Some(first) = shared.payloads.front() {
+                let before = (first.at - self.written).min(count);
+                self.written += before;
+                count -= before;
+                if self.written < first.at {
+                    break;
+                }
+                let length = first.message.payload().len();
+                let payload = (length - shared.written).min(count);
+                shared.written += payload;
+                count -= payload;
+                if shared.written < length {
+                    break;
+                }
+                shared.bytes -= length;
+                shared.written = 0;
+                shared.payloads.pop_front();
             }
         }
         self.written += count;
@@ -99,9 +104,9 @@ impl Output {
 
     /// Appends the payload of `message` without copying it.
     pub(crate) fn share(&mut self, message: Arc<Message>) {
-        self.shared_bytes += message.payload().len();
         let shared = self.shared.get_or_insert_default();
-        shared.push_back(Shared { at: self.bytes.len(), message });
+        shared.bytes += message.payload().len();
+        shared.payloads.push_back(Shared { at: self.bytes.len(), message });
     }
 
     /// Whether the output has no buffer, so that it is to be given one before it is written to.
@@ -133,7 +138,7 @@ impl Output {
             return;
         }
         self.bytes.drain(..self.written);
-        for shared in self.shared.iter_mut().flat_map(|shared| shared.iter_mut()) {
+        for shared in self.shared.iter_mut().flat_map(|shared| shared.payloads.iter_mut()) {
             shared.at -= self.written;
         }
         self.written = 0;

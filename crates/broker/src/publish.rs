@@ -14,14 +14,17 @@ use ferrymq_protocol::time::Instant;
 
 use crate::access::{Question, Verdict};
 use crate::connection::Phase;
+use crate::directory::Retention;
 use crate::effects::Effects;
-use crate::identity::{ConnectionId, GroupNumber, RecordId, RecordNumber, SessionNumber};
+use crate::identity::{
+    ConnectionId, GroupNumber, RecordId, RecordNumber, SessionNumber, ShardIndex,
+};
 use crate::mail::{Mail, Owed, Shared};
 use crate::message::{Message, Parcel, Publication, expiry};
-use crate::queue::{Held, Kept};
+use crate::queue::{Held, Kept, Load};
 use crate::record::{Record, StoredTarget};
-use crate::route::{Route, Target};
-use crate::session::{Orphan, Terms};
+use crate::route::{Route, Target, Wish};
+use crate::session::{Orphan, Terms, load};
 use crate::shard::{Shard, Step, session_of};
 
 /// What became of a message.
@@ -58,7 +61,8 @@ impl Shard {
         {
             // Taken over before; only the answer is given again [MQTT-4.3.3-10].
             let reply = Reply::PubRec(packet_id, ReasonCode::Success);
-            connection.reply(reply, None, &mut self.effects);
+            let after = self.effects.last_record().filter(|_| session.durable);
+            connection.reply(reply, after, &mut self.effects);
             return Ok(Step::Done);
         }
         let qos = publish.delivery.qos();
@@ -137,7 +141,7 @@ impl Shard {
         let picked: Vec<(GroupNumber, Target)> = route
             .groups
             .iter()
-            .filter_map(|group| Some((group.number, group.pick(None)?.clone())))
+            .filter_map(|group| Some((group.number, group.pick()?.clone())))
             .collect();
         let mut number = None;
         if publication.qos != QoS::AtMostOnce && route.durable {
@@ -148,7 +152,7 @@ impl Shard {
             self.deliver_to(target, &mut parcel, number, None, now);
         }
         for (shard, targets) in &route.remote {
-            if targets.iter().any(|target| wants(target, publication)) {
+            if targets.iter().any(|target| target.wish(publication.publisher).is_some()) {
                 let message = Arc::clone(parcel.message());
                 let route = Arc::clone(&route);
                 self.effects.outbox.post(*shard, Mail::Deliver { message, number, route });
@@ -190,55 +194,56 @@ impl Shard {
 
     /// A stored message of a shared subscription, whose member has ended.
     pub(crate) fn take_owed(&mut self, owed: &Owed, now: Instant) {
-        let Owed { number, group, qos, weight, session: place } = *owed;
+        let Owed { number, group, load, session: place } = *owed;
         if let Some(session) = session_of(&mut self.sessions, place) {
-            session.take_over(number, weight, qos, group, &mut self.effects);
-            session.pump(&mut self.connections, &mut self.effects, now);
+            session.take_over(number, load, group, &mut self.effects);
+            self.pump(place.slot, now);
             return;
         }
-        let orphan = Orphan { group, qos, weight, kept: Kept::Stored(number) };
+        let orphan = Orphan { group, load, kept: Kept::Stored(number) };
         self.reassign(orphan, place.number, now);
     }
 
     /// Gives a message of a shared subscription to another member [MQTT-4.8.2-4].
     pub(crate) fn reassign(&mut self, orphan: Orphan, from: SessionNumber, now: Instant) {
-        let Orphan { group, qos, weight, kept } = orphan;
-        let route = self.directory.group(group);
-        let target = route.as_ref().and_then(|route| route.pick(Some(from)));
-        let Some(target) = target else {
+        let Orphan { group, load, kept } = orphan;
+        let Some(target) = self.directory.pick(group, from) else {
             self.effects.metrics().dropped_full.add(1);
             self.effects.settle(from, kept.number());
             return;
         };
-        match kept {
-            Kept::Nothing => {}
+        let Some(wish) = target.wish(SessionNumber::BROKER) else {
+            return;
+        };
+        let session = target.session;
+        let mail = match kept {
+            Kept::Nothing => return,
             Kept::Stored(message) => {
-                let to = stored_target(target, qos, false);
+                // [MQTT-3.8.4-8]
+                let load = Load::new(load.weight(), wish.qos(load.qos()));
+                let to = stored_target(&target, wish, load.qos(), false);
                 self.effects.record(Record::Reassigned { message, from, to });
-                let session = target.session;
-                let owed = Owed { number: message, group, qos, weight, session };
-                self.post(target, Mail::Owed(Box::new(owed)), now);
+                Mail::Owed(Box::new(Owed { number: message, group, load, session }))
             }
             Kept::Held(held) => {
                 let message = held.message;
-                let qos = message.publication().qos.min(target.maximum_qos);
+                let qos = wish.qos(message.publication().qos);
                 let number = (target.durable && qos != QoS::AtMostOnce).then(|| {
-                    let targets = vec![stored_target(target, qos, false)];
+                    let targets = vec![stored_target(&target, wish, qos, false)];
                     self.effects.record(Record::Message { message: Arc::clone(&message), targets })
                 });
-                let target = target.clone();
-                let shared = Shared { message, number, group, target: target.clone() };
-                self.post(&target, Mail::DeliverShared(Box::new(shared)), now);
+                Mail::DeliverShared(Box::new(Shared { message, number, group, target }))
             }
-        }
+        };
+        self.post(session.shard, mail, now);
     }
 
     /// Delivers mail, to this shard too.
-    fn post(&mut self, target: &Target, mail: Mail, now: Instant) {
-        if target.session.shard == self.index {
+    fn post(&mut self, to: ShardIndex, mail: Mail, now: Instant) {
+        if to == self.index {
             self.take_mail(mail, now);
         } else {
-            self.effects.outbox.post(target.session.shard, mail);
+            self.effects.outbox.post(to, mail);
         }
     }
 
@@ -247,12 +252,16 @@ impl Shard {
         // An empty payload clears and is itself not retained [MQTT-3.3.1-6, -7].
         let message = (!publication.payload.is_empty())
             .then(|| Arc::new(Message::new(publication, Arc::clone(&topic))));
-        let version = self.directory.retain(publication.topic, message.clone())?;
+        let retention = self.directory.retain(publication.topic, message, &self.limits);
+        let Retention { version, message, refused } = retention;
+        if refused {
+            self.effects.metrics().retained_refused.add(1);
+        }
         if publication.publisher == SessionNumber::BROKER {
             // What the broker says of itself is said again after a restart.
             return None;
         }
-        let version = version.get();
+        let version = version?.get();
         let number = self.effects.record(Record::Retained { topic, message, version });
         Some(Effects::id(number))
     }
@@ -270,11 +279,12 @@ impl Shard {
             .iter()
             .chain(route.remote.iter().flat_map(|(_, targets)| targets))
             .chain(picked.iter().map(|(_, target)| target))
-            .filter(|target| target.durable && wants(target, &publication))
+            .filter(|target| target.durable)
             .filter_map(|target| {
-                let qos = publication.qos.min(target.maximum_qos);
+                let wish = target.wish(publication.publisher)?;
+                let qos = wish.qos(publication.qos);
                 (qos != QoS::AtMostOnce)
-                    .then(|| stored_target(target, qos, target.retain(publication.retain)))
+                    .then(|| stored_target(target, wish, qos, wish.retain(publication.retain)))
             })
             .collect();
         if targets.is_empty() {
@@ -292,20 +302,18 @@ impl Shard {
         group: Option<GroupNumber>,
         now: Instant,
     ) {
-        if !wants(target, &parcel.publication) {
+        let Some(wish) = target.wish(parcel.publication.publisher) else {
             return;
-        }
+        };
+        let qos = wish.qos(parcel.publication.qos);
+        let number = number.filter(|_| target.durable && qos != QoS::AtMostOnce);
         let Some(session) = session_of(&mut self.sessions, target.session) else {
+            // It has ended while the message was on its way.
+            self.effects.settle(target.session.number, number);
             return;
         };
-        let qos = parcel.publication.qos.min(target.maximum_qos);
-        let terms = Terms {
-            qos,
-            retain: target.retain(parcel.publication.retain),
-            identifiers: &target.identifiers,
-            number: number.filter(|_| target.durable && qos != QoS::AtMostOnce),
-            group,
-        };
+        let retain = wish.retain(parcel.publication.retain);
+        let terms = Terms { qos, retain, identifiers: &wish.identifiers, number, group };
         session.deliver(parcel, terms, &mut self.connections, &mut self.effects, now);
     }
 
@@ -322,7 +330,9 @@ impl Shard {
             self.deliver_to(target, parcel, number, Some(group), now);
             return;
         }
-        let qos = parcel.publication.qos.min(target.maximum_qos);
+        let qos = target
+            .wish(parcel.publication.publisher)
+            .map_or(QoS::AtMostOnce, |wish| wish.qos(parcel.publication.qos));
         let kept = match number.filter(|_| target.durable && qos != QoS::AtMostOnce) {
             Some(number) => Kept::Stored(number),
             None => Kept::Held(Box::new(Held {
@@ -331,8 +341,8 @@ impl Shard {
                 identifiers: Arc::from([] as [NonZeroU32; 0]),
             })),
         };
-        let weight = u32::try_from(parcel.publication.payload.len()).unwrap_or(u32::MAX);
-        self.reassign(Orphan { group, qos, weight, kept }, target.session.number, now);
+        let load = load(&parcel.publication, qos);
+        self.reassign(Orphan { group, load, kept }, target.session.number, now);
     }
 
     /// Answers a PUBLISH as its quality of service demands.
@@ -383,16 +393,7 @@ impl Shard {
     }
 }
 
-/// Whether a session wants a message, which it may have published itself [MQTT-3.8.3-3].
-fn wants(target: &Target, publication: &Publication<'_>) -> bool {
-    !(target.no_local && target.session.number == publication.publisher)
-}
-
-fn stored_target(target: &Target, qos: QoS, retain: bool) -> StoredTarget {
-    StoredTarget {
-        session: target.session.number,
-        qos,
-        retain,
-        identifiers: Arc::clone(&target.identifiers),
-    }
+fn stored_target(target: &Target, wish: &Wish, qos: QoS, retain: bool) -> StoredTarget {
+    let identifiers = Arc::clone(&wish.identifiers);
+    StoredTarget { session: target.session.number, qos, retain, identifiers }
 }

@@ -13,9 +13,14 @@ use crate::identity::{GroupNumber, RecordNumber};
 use crate::limits::Limits;
 use crate::message::Message;
 
-/// The messages that wait for one session.
+/// The messages that wait for one session. It owns no memory while there are none.
 #[derive(Debug, Default)]
 pub(crate) struct Queue {
+    waiting: Option<Box<Waiting>>,
+}
+
+#[derive(Debug, Default)]
+struct Waiting {
     entries: VecDeque<Queued>,
     bytes: usize,
 }
@@ -24,12 +29,15 @@ pub(crate) struct Queue {
 #[derive(Debug)]
 pub(crate) struct Queued {
     pub(crate) kept: Kept,
-    /// Its length, as counted against the limit.
-    pub(crate) weight: u32,
     /// The shared subscription that it came through.
     pub(crate) group: Option<GroupNumber>,
-    pub(crate) qos: QoS,
+    pub(crate) load: Load,
 }
+
+/// A message's length, as counted against the limits, and its quality of service. In four bytes,
+/// since an entry is to have no more than 24.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load(u32);
 
 /// What a session keeps of a message to be able to send it (again).
 #[derive(Debug)]
@@ -59,41 +67,87 @@ impl Kept {
     }
 }
 
-impl Queue {
-    pub(crate) fn len(&self) -> usize {
-        self.entries.len()
+impl Load {
+    pub(crate) fn new(weight: usize, qos: QoS) -> Self {
+        let weight = u32::try_from(weight).unwrap_or(u32::MAX).min(WEIGHT_MASK);
+        Self(weight | u32::from(qos.bits()) << WEIGHT_BITS)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+    pub(crate) const fn weight(self) -> usize {
+        (self.0 & WEIGHT_MASK) as usize
+    }
+
+    pub(crate) const fn qos(self) -> QoS {
+        match self.0 >> WEIGHT_BITS {
+            0 => QoS::AtMostOnce,
+            1 => QoS::AtLeastOnce,
+            _ => QoS::ExactlyOnce,
+        }
+    }
+}
+
+impl Queue {
+    pub(crate) fn len(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.entries.len())
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.waiting.is_none()
     }
 
     /// Whether a message of this length may still wait. The oldest are kept: what does not fit is
     /// the new one.
     pub(crate) fn has_room(&self, weight: usize, limits: &Limits) -> bool {
-        self.entries.len() < limits.queued_messages && self.bytes + weight <= limits.queued_bytes
+        let bytes = self.waiting.as_ref().map_or(0, |waiting| waiting.bytes);
+        self.len() < limits.queued_messages && bytes + weight <= limits.queued_bytes
     }
 
     pub(crate) fn push(&mut self, entry: Queued) {
-        self.bytes += entry.weight as usize;
-        self.entries.push_back(entry);
+        let waiting = self.waiting.get_or_insert_default();
+        waiting.bytes += entry.load.weight();
+        waiting.entries.push_back(entry);
     }
 
     pub(crate) fn front(&self) -> Option<&Queued> {
-        self.entries.front()
+        self.waiting.as_ref()?.entries.front()
     }
 
     pub(crate) fn pop(&mut self) -> Option<Queued> {
-        let entry = self.entries.pop_front()?;
-        self.bytes -= entry.weight as usize;
-        if self.entries.is_empty() {
-            // An idle session owns no queue memory.
-            self.entries = VecDeque::new();
+        let waiting = self.waiting.as_mut()?;
+        let entry = waiting.entries.pop_front()?;
+        waiting.bytes -= entry.load.weight();
+        if waiting.entries.is_empty() {
+            debug_assert_eq!(waiting.bytes, 0, "the bytes of an empty queue");
+            self.waiting = None;
         }
         Some(entry)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Queued> {
-        self.entries.iter()
+        self.waiting.iter().flat_map(|waiting| waiting.entries.iter())
+    }
+}
+
+/// The longest packet has less than 2^28 bytes.
+const WEIGHT_BITS: u32 = 30;
+const WEIGHT_MASK: u32 = (1 << WEIGHT_BITS) - 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entry_has_24_bytes_and_idle_queue_a_pointer() {
+        assert_eq!(size_of::<Queued>(), 24);
+        assert_eq!(size_of::<Queue>(), 8);
+    }
+
+    #[test]
+    fn load_keeps_length_and_quality_of_service() {
+        for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
+            let load = Load::new(268_435_455, qos);
+            assert_eq!((load.weight(), load.qos()), (268_435_455, qos));
+        }
+        assert_eq!(Load::new(usize::MAX, QoS::ExactlyOnce).weight(), WEIGHT_MASK as usize);
     }
 }

@@ -1,7 +1,7 @@
 //! Who gets a message: the result of matching a topic, kept by each shard until the subscriptions
 //! of that part of the topic space change.
 
-use std::num::{NonZeroU32, NonZeroUsize};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -29,15 +29,33 @@ pub struct Route {
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
     pub(crate) session: SessionRef,
-    /// The identifiers of all matching subscriptions [MQTT-3.3.4-3, -4, -5].
-    pub(crate) identifiers: Arc<[NonZeroU32]>,
-    /// The highest of the matching subscriptions.
-    pub(crate) maximum_qos: QoS,
-    /// Whether no matching subscription wants the session's own messages.
-    pub(crate) no_local: bool,
-    pub(crate) retain_as_published: bool,
     /// Whether the session is persistent.
     pub(crate) durable: bool,
+    /// How it is sent the messages of others.
+    wish: Wish,
+    /// How it is sent its own.
+    own: Own,
+}
+
+/// What the matching subscriptions of a session ask for together.
+#[derive(Clone, Debug)]
+pub(crate) struct Wish {
+    /// The identifiers of all of them [MQTT-3.3.4-3, -4, -5].
+    pub(crate) identifiers: Arc<[NonZeroU32]>,
+    /// The highest of them.
+    pub(crate) maximum_qos: QoS,
+    pub(crate) retain_as_published: bool,
+}
+
+/// What the matching subscriptions without No Local ask for together.
+#[derive(Clone, Debug)]
+enum Own {
+    /// The same: none has No Local.
+    Same,
+    /// All have No Local.
+    Nothing,
+    /// Some have it.
+    Only(Box<Wish>),
 }
 
 /// A shared subscription as a route sees it.
@@ -51,31 +69,62 @@ pub(crate) struct GroupRoute {
 }
 
 impl GroupRoute {
-    /// The next member in turn: among the connected ones, or, where there are none, among all that
-    /// are persistent. `except` is passed over.
-    pub(crate) fn pick(&self, except: Option<SessionNumber>) -> Option<&Target> {
-        let connected = self.members.get(..self.connected).unwrap_or_default();
-        self.pick_from(connected, except).or_else(|| {
-            let offline = self.members.get(self.connected..).unwrap_or_default();
-            self.pick_from(offline, except)
-        })
-    }
-
-    fn pick_from<'a>(
-        &self,
-        members: &'a [Target],
-        except: Option<SessionNumber>,
-    ) -> Option<&'a Target> {
-        let count = NonZeroUsize::new(members.len())?;
-        let start = self.turn.fetch_add(1, Ordering::Relaxed) % count;
-        members[start..]
-            .iter()
-            .chain(&members[..start])
-            .find(|member| Some(member.session.number) != except)
+    /// The next member in turn: among the connected ones, or, where there are none, among all.
+    pub(crate) fn pick(&self) -> Option<&Target> {
+        let count = if self.connected > 0 { self.connected } else { self.members.len() };
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        self.members.get(turn.checked_rem(count)?)
     }
 }
 
 impl Target {
+    pub(crate) const fn new(
+        session: SessionRef,
+        durable: bool,
+        wish: Wish,
+        no_local: bool,
+    ) -> Self {
+        let own = if no_local { Own::Nothing } else { Own::Same };
+        Self { session, durable, wish, own }
+    }
+
+    /// How the session is sent what `publisher` has published; `None` if it is not
+    /// [MQTT-3.8.3-3].
+    pub(crate) fn wish(&self, publisher: SessionNumber) -> Option<&Wish> {
+        if publisher == self.session.number { self.own() } else { Some(&self.wish) }
+    }
+
+    fn own(&self) -> Option<&Wish> {
+        match &self.own {
+            Own::Same => Some(&self.wish),
+            Own::Nothing => None,
+            Own::Only(wish) => Some(wish),
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.own = match (&self.own, &other.own) {
+            (Own::Same, Own::Same) => Own::Same,
+            _ => match (self.own(), other.own()) {
+                (None, None) => Own::Nothing,
+                (Some(wish), None) | (None, Some(wish)) => Own::Only(Box::new(wish.clone())),
+                (Some(wish), Some(other)) => {
+                    let mut wish = wish.clone();
+                    wish.merge(other);
+                    Own::Only(Box::new(wish))
+                }
+            },
+        };
+        self.wish.merge(&other.wish);
+    }
+}
+
+impl Wish {
+    /// The quality of service that a message of `published` is sent with.
+    pub(crate) fn qos(&self, published: QoS) -> QoS {
+        published.min(self.maximum_qos)
+    }
+
     /// The RETAIN flag towards this session [MQTT-3.3.1-12, -13].
     pub(crate) const fn retain(&self, published: bool) -> bool {
         published && self.retain_as_published
@@ -83,7 +132,6 @@ impl Target {
 
     fn merge(&mut self, other: &Self) {
         self.maximum_qos = self.maximum_qos.max(other.maximum_qos);
-        self.no_local &= other.no_local;
         self.retain_as_published |= other.retain_as_published;
         if !other.identifiers.is_empty() {
             self.identifiers =
@@ -135,5 +183,13 @@ impl Route {
             .iter()
             .find(|(home, _)| *home == shard)
             .map_or(&[], |(_, targets)| targets.as_slice())
+    }
+
+    /// About how many bytes of memory the route takes.
+    pub(crate) fn weight(&self) -> usize {
+        let remote: usize = self.remote.iter().map(|(_, targets)| targets.len()).sum();
+        let members: usize = self.groups.iter().map(|group| group.members.len()).sum();
+        let targets = self.local.len() + remote + members;
+        size_of::<Self>() + self.topic.len() + targets * size_of::<Target>()
     }
 }

@@ -6,7 +6,7 @@
 //! with the client at once. A persistent session owes each message by its record number and settles
 //! it exactly once.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -18,10 +18,12 @@ use ferrymq_protocol::time::Instant;
 
 use crate::connection::{Connection, Writing};
 use crate::effects::Effects;
-use crate::identity::{ConnectionId, GroupNumber, RecordNumber, SessionRef};
-use crate::message::{Lifetime, Parcel};
-use crate::queue::{Held, Kept, Queue, Queued};
-use crate::record::{Fetch, Fetched, FetchedMessage, Record};
+use crate::filters::Filters;
+use crate::identity::{ConnectionId, GroupNumber, RecordId, RecordNumber, SessionRef};
+use crate::line::{FETCH_WINDOW, Line, Lookup};
+use crate::message::{Lifetime, Parcel, Publication};
+use crate::queue::{Held, Kept, Load, Queue, Queued};
+use crate::record::{Fetched, Record};
 use crate::retained_table::Cursor;
 use crate::slots::Slots;
 use crate::will::Will;
@@ -36,21 +38,25 @@ pub(crate) struct Session {
     pub(crate) connection: Option<ConnectionRef>,
     /// Whether it outlives its connection, and so whether what it is owed is recorded.
     pub(crate) durable: bool,
+    /// Whether a client was told of it, so that it is durable.
+    pub(crate) announced: bool,
+    /// Whether it is among those that are being sent retained messages.
+    pub(crate) is_walking: bool,
     /// How long it outlives its connection, in seconds; `u32::MAX` is for ever.
     pub(crate) expiry_interval: u32,
     /// When it ends, while its client is away.
     pub(crate) expires: Instant,
-    /// When its timer fires next; it is in the wheel once.
+    /// When its timer fires next.
     pub(crate) timer: Instant,
     pub(crate) inbound: Inbound,
     pub(crate) outbound: Outbound<InFlight>,
     queue: Queue,
     /// What is being sent again or fetched; most sessions have nothing.
     line: Option<Box<Line>>,
-    /// The filters of its subscriptions, with their `$share` prefixes.
-    pub(crate) subscriptions: Vec<Box<str>>,
-    /// Subscriptions that are still being sent retained messages.
-    pub(crate) walks: VecDeque<Walk>,
+    pub(crate) subscriptions: Filters,
+    /// Subscriptions that are still being sent retained messages, by filter.
+    #[expect(clippy::box_collection, reason = "eight bytes for each idle session")]
+    walks: Option<Box<BTreeMap<Box<str>, Walk>>>,
     pub(crate) will: Option<Box<Will>>,
 }
 
@@ -63,30 +69,12 @@ pub(crate) struct ConnectionRef(pub(crate) ConnectionId);
 pub(crate) struct InFlight {
     kept: Kept,
     group: Option<GroupNumber>,
-}
-
-/// The state of sending what is in line: first what was with the client when its last connection
-/// ended, then the queue.
-#[derive(Debug, Default)]
-struct Line {
-    /// Messages to be sent again, in their order.
-    again: VecDeque<PacketId>,
-    /// Messages that were fetched for the front of the line.
-    window: VecDeque<FetchedMessage>,
-    /// How many stored entries of the line the answered fetches have covered.
-    covered: usize,
-    /// How many the open fetch will cover.
-    fetching: usize,
-    /// Which fetch is open.
-    request: u32,
-    /// Whether the last fetch failed and its time to try again has not come.
-    resting: bool,
+    load: Load,
 }
 
 /// A subscription that is being sent retained messages.
 #[derive(Debug)]
 pub(crate) struct Walk {
-    pub(crate) filter: Box<str>,
     pub(crate) options: SubscriptionOptions,
     pub(crate) identifiers: Arc<[NonZeroU32]>,
     pub(crate) after: Option<Cursor>,
@@ -111,6 +99,8 @@ impl Session {
             client_id,
             connection: None,
             durable: expiry_interval > 0,
+            announced: false,
+            is_walking: false,
             expiry_interval,
             expires: Instant::FAR_FUTURE,
             timer: Instant::FAR_FUTURE,
@@ -118,8 +108,8 @@ impl Session {
             outbound: Outbound::new(),
             queue: Queue::default(),
             line: None,
-            subscriptions: Vec::new(),
-            walks: VecDeque::new(),
+            subscriptions: Filters::None,
+            walks: None,
             will: None,
         }
     }
@@ -157,18 +147,24 @@ impl Session {
     pub(crate) fn take_over(
         &mut self,
         number: RecordNumber,
-        weight: u32,
-        qos: QoS,
+        load: Load,
         group: GroupNumber,
         effects: &mut Effects,
     ) {
-        if !self.queue.has_room(weight as usize, &effects.limits) {
+        if !self.queue.has_room(load.weight(), &effects.limits) {
             effects.metrics().dropped_full.add(1);
             effects.settle(self.place.number, Some(number));
             return;
         }
         effects.metrics().messages_queued.add(1);
-        self.queue.push(Queued { kept: Kept::Stored(number), weight, group: Some(group), qos });
+        self.queue.push(Queued { kept: Kept::Stored(number), group: Some(group), load });
+    }
+
+    /// The client's connection has ended.
+    pub(crate) fn leave(&mut self) {
+        self.connection = None;
+        // What was fetched for this connection belongs to another order of the line.
+        self.line = None;
     }
 
     /// The client has a new connection and CONNACK is written: PUBREL and PUBLISH are sent again
@@ -180,10 +176,7 @@ impl Session {
         }
         let again: VecDeque<PacketId> =
             self.outbound.published().map(|sent| sent.packet_id).collect();
-        // What an older connection had fetched belongs to another order of the line.
-        let request = self.line.as_ref().map_or(0, |line| line.request.wrapping_add(1));
-        self.line = (!again.is_empty() || !self.queue.is_empty())
-            .then(|| Box::new(Line { again, request, ..Line::default() }));
+        self.line = (!again.is_empty()).then(|| Box::new(Line::new(again)));
     }
 
     /// Sends what is in line, as far as the client, its connection and the store allow.
@@ -204,7 +197,7 @@ impl Session {
                 break;
             }
         }
-        if self.queue.is_empty() && self.line.as_ref().is_some_and(|line| line.again.is_empty()) {
+        if self.queue.is_empty() && self.line.as_ref().is_some_and(|line| line.again_len() == 0) {
             self.line = None;
         } else {
             self.fetch(effects);
@@ -213,30 +206,19 @@ impl Session {
 
     /// Whether pumping could send something once the connection's output has drained.
     pub(crate) fn is_in_line(&self) -> bool {
-        self.line.is_some() || !self.queue.is_empty() || !self.walks.is_empty()
+        self.line.is_some() || !self.queue.is_empty() || self.has_walks()
     }
 
     /// Stored messages have come: `Some(true)`. The fetch has failed and is to be tried again later:
     /// `Some(false)`. Nobody waits for this answer: `None`.
     pub(crate) fn fetched(&mut self, fetched: Fetched) -> Option<bool> {
-        let line = self.line.as_mut()?;
-        if line.fetching == 0 || line.request != fetched.request {
-            return None;
-        }
-        let covered = std::mem::take(&mut line.fetching);
-        line.request = line.request.wrapping_add(1);
-        line.resting = fetched.messages.is_none();
-        if let Some(messages) = fetched.messages {
-            line.covered += covered;
-            line.window.extend(messages);
-        }
-        Some(!line.resting)
+        self.line.as_mut()?.fetched(fetched)
     }
 
     /// The time to try a failed fetch again has come.
     pub(crate) fn rested(&mut self) {
         if let Some(line) = &mut self.line {
-            line.resting = false;
+            line.rested();
         }
     }
 
@@ -253,10 +235,15 @@ impl Session {
         sent: &InFlight,
         effects: &mut Effects,
     ) -> Option<RecordNumber> {
+        self.forget_in_line(packet_id, sent.kept.number());
         let message = sent.kept.number()?;
-        self.forget_in_line(packet_id, Some(message));
         let session = self.place.number;
         Some(effects.record(Record::Released { session, message, packet_id }))
+    }
+
+    /// What an answer waits for that repeats an earlier one.
+    pub(crate) fn last_record(&self, effects: &Effects) -> Option<RecordId> {
+        effects.last_record().filter(|_| self.durable)
     }
 
     /// Everything that the session is owed and that may go to another member of its group; the
@@ -264,16 +251,61 @@ impl Session {
     /// ends [MQTT-4.8.2-5].
     pub(crate) fn dissolve(&mut self, gone: &mut Vec<RecordNumber>) -> Vec<Orphan> {
         let mut orphans = Vec::new();
-        for sent in self.outbound.take_back(|sent| sent.qos == QoS::AtLeastOnce) {
-            collect(sent.kept, QoS::AtLeastOnce, 0, sent.group, &mut orphans, gone);
-        }
         for sent in self.outbound.take_back(|_| true) {
-            collect(sent.kept, QoS::ExactlyOnce, 0, None, &mut orphans, gone);
+            // [MQTT-4.8.2-4, -5]
+            let group = sent.group.filter(|_| sent.load.qos() == QoS::AtLeastOnce);
+            collect(sent.kept, sent.load, group, &mut orphans, gone);
         }
         while let Some(entry) = self.queue.pop() {
-            collect(entry.kept, entry.qos, entry.weight, entry.group, &mut orphans, gone);
+            collect(entry.kept, entry.load, entry.group, &mut orphans, gone);
         }
         orphans
+    }
+
+    /// Whether there are subscriptions that are still being sent retained messages.
+    pub(crate) const fn has_walks(&self) -> bool {
+        self.walks.is_some()
+    }
+
+    /// Sends a subscription retained messages, from the first on.
+    pub(crate) fn begin_walk(&mut self, filter: &str, walk: Walk) {
+        self.walks.get_or_insert_default().insert(Box::from(filter), walk);
+    }
+
+    /// The options of a subscription have changed: what is still to be sent follows them.
+    pub(crate) fn change_walk(
+        &mut self,
+        filter: &str,
+        options: SubscriptionOptions,
+        identifiers: Arc<[NonZeroU32]>,
+    ) {
+        if let Some(walk) = self.walks.as_mut().and_then(|walks| walks.get_mut(filter)) {
+            walk.options = options;
+            walk.identifiers = identifiers;
+        }
+    }
+
+    pub(crate) fn end_walk(&mut self, filter: &str) {
+        if let Some(walks) = &mut self.walks {
+            walks.remove(filter);
+            if walks.is_empty() {
+                self.walks = None;
+            }
+        }
+    }
+
+    /// Takes out a subscription to go on with; it is put back with [`Self::put_walk_back`].
+    pub(crate) fn take_walk(&mut self) -> Option<(Box<str>, Walk)> {
+        let walks = self.walks.as_mut()?;
+        let walk = walks.pop_first();
+        if walks.is_empty() {
+            self.walks = None;
+        }
+        walk
+    }
+
+    pub(crate) fn put_walk_back(&mut self, filter: Box<str>, walk: Walk) {
+        self.walks.get_or_insert_default().insert(filter, walk);
     }
 
     /// Whether its client is there and takes more than is already under way.
@@ -302,17 +334,15 @@ impl Session {
 
     /// Whether the client accepts another message that it has not got yet [MQTT-3.3.4-9].
     fn has_window(&self, connection: &Connection) -> bool {
-        let again = self.line.as_ref().map_or(0, |line| line.again.len());
+        let again = self.line.as_ref().map_or(0, |line| line.again_len());
         let with_client = self.outbound.len() - again;
         connection.link.as_ref().is_some_and(|link| with_client < link.send_maximum())
     }
 
     fn enqueue(&mut self, parcel: &mut Parcel<'_>, terms: Terms<'_>, effects: &mut Effects) {
-        let publication = &parcel.publication;
-        let weight = publication.topic.as_str().len()
-            + publication.properties.as_bytes().len()
-            + publication.payload.len();
-        if !self.queue.has_room(weight, &effects.limits) {
+        let load = load(&parcel.publication, terms.qos);
+        effects.deliveries += 1;
+        if !self.queue.has_room(load.weight(), &effects.limits) {
             effects.metrics().dropped_full.add(1);
             effects.settle(self.place.number, terms.number);
             return;
@@ -322,8 +352,7 @@ impl Session {
             None => Kept::Held(Box::new(held(parcel, terms))),
         };
         effects.metrics().messages_queued.add(1);
-        let weight = u32::try_from(weight).unwrap_or(u32::MAX);
-        self.queue.push(Queued { kept, weight, group: terms.group, qos: terms.qos });
+        self.queue.push(Queued { kept, group: terms.group, load });
     }
 
     /// Sends a message for the first time.
@@ -340,13 +369,14 @@ impl Session {
             effects.settle(self.place.number, terms.number);
             return;
         }
-        let kept = match (terms.number, terms.group) {
-            (Some(number), _) => Kept::Stored(number),
+        let kept = match (terms.number, terms.group, terms.qos) {
+            (Some(number), _, _) => Kept::Stored(number),
             // If this session ends, another member gets the message.
-            (None, Some(_)) => Kept::Held(Box::new(held(parcel, terms))),
-            (None, None) => Kept::Nothing,
+            (None, Some(_), QoS::AtLeastOnce) => Kept::Held(Box::new(held(parcel, terms))),
+            (None, _, _) => Kept::Nothing,
         };
-        let in_flight = InFlight { kept, group: terms.group };
+        let load = load(&parcel.publication, terms.qos);
+        let in_flight = InFlight { kept, group: terms.group, load };
         let Some(packet_id) = self.outbound.publish(terms.qos, in_flight) else {
             self.enqueue(parcel, terms, effects);
             return;
@@ -378,13 +408,13 @@ impl Session {
         effects: &mut Effects,
         now: Instant,
     ) -> bool {
-        if let Some(packet_id) = self.line.as_ref().and_then(|line| line.again.front().copied()) {
+        if let Some(packet_id) = self.line.as_ref().and_then(|line| line.first_again()) {
             return self.send_again(packet_id, connection, effects, now);
         }
         let Some(front) = self.queue.front() else {
             return false;
         };
-        let (number, qos, group) = (front.kept.number(), front.qos, front.group);
+        let (number, qos, group) = (front.kept.number(), front.load.qos(), front.group);
         let found = match number {
             Some(number) => match self.take_fetched(number) {
                 Lookup::NotYet => return false,
@@ -403,7 +433,14 @@ impl Session {
             (None, Kept::Stored(_) | Kept::Nothing) => return true,
         };
         let terms = Terms { qos, retain, identifiers: &identifiers, number, group };
-        self.send(&mut Parcel::owned(&message), terms, connection, effects, now);
+        let mut parcel = Parcel::owned(&message);
+        if qos == QoS::AtMostOnce {
+            // It was owed to another member of the group, which had subscribed with more.
+            deliver_at_most_once(connection, &mut parcel, terms, effects, now);
+            effects.settle(self.place.number, number);
+        } else {
+            self.send(&mut parcel, terms, connection, effects, now);
+        }
         true
     }
 
@@ -450,7 +487,7 @@ impl Session {
         true
     }
 
-    /// Writes a message whose packet identifier is durable.
+    /// Writes a message whose packet identifier is durable; whether it could be written.
     pub(crate) fn publish_deferred(
         &mut self,
         packet_id: PacketId,
@@ -459,10 +496,9 @@ impl Session {
         connection: &mut Connection,
         effects: &mut Effects,
         now: Instant,
-    ) {
-        if self.outbound.published_with(packet_id).is_some() {
-            self.write(packet_id, dup, QoS::ExactlyOnce, held, connection, effects, now);
-        }
+    ) -> bool {
+        self.outbound.published_with(packet_id).is_some()
+            && self.write(packet_id, dup, QoS::ExactlyOnce, held, connection, effects, now)
     }
 
     #[expect(clippy::too_many_arguments, reason = "the parts of a shard, borrowed one by one")]
@@ -475,7 +511,7 @@ impl Session {
         connection: &mut Connection,
         effects: &mut Effects,
         now: Instant,
-    ) {
+    ) -> bool {
         let writing = Writing {
             dup,
             delivery: delivery(qos, packet_id),
@@ -483,15 +519,17 @@ impl Session {
             identifiers: &held.identifiers,
         };
         let mut parcel = Parcel::owned(&held.message);
-        if connection.publish(&mut parcel, writing, effects, now).is_err() {
+        let written = connection.publish(&mut parcel, writing, effects, now).is_ok();
+        if !written {
             self.too_large(packet_id, effects);
         }
+        written
     }
 
     /// A message that cannot be sent is treated as if its delivery were complete [MQTT-3.1.2-25].
     fn too_large(&mut self, packet_id: PacketId, effects: &mut Effects) {
         effects.metrics().dropped_too_large.add(1);
-        for sent in self.outbound.take_back(|sent| sent.packet_id == packet_id) {
+        if let Some(sent) = self.outbound.withdraw(packet_id) {
             effects.settle(self.place.number, sent.kept.number());
         }
     }
@@ -499,61 +537,43 @@ impl Session {
     /// Asks for the next stored messages of the line, one window ahead.
     fn fetch(&mut self, effects: &mut Effects) {
         let line = self.line.get_or_insert_default();
-        if line.fetching > 0 || line.resting || line.covered > FETCH_WINDOW / 2 {
+        let Some(from) = line.fetch_from() else {
             return;
-        }
-        let again = line.again.iter().filter_map(|packet_id| {
-            self.outbound.published_with(*packet_id)?.message.kept.number()
+        };
+        let again = line.again().filter_map(|packet_id| {
+            let sent = &self.outbound.published_with(packet_id)?.message;
+            Some((sent.kept.number()?, sent.load))
         });
-        let queued = self.queue.iter().filter_map(|entry| entry.kept.number());
-        let messages: Vec<RecordNumber> =
-            again.chain(queued).skip(line.covered).take(FETCH_WINDOW).collect();
-        if messages.is_empty() {
-            return;
-        }
-        line.fetching = messages.len();
-        effects.fetches.push(Fetch { session: self.place, request: line.request, messages });
+        let queued = self.queue.iter().filter_map(|entry| Some((entry.kept.number()?, entry.load)));
+        let mut bytes = 0;
+        let messages: Vec<RecordNumber> = again
+            .chain(queued)
+            .skip(from)
+            .take(FETCH_WINDOW)
+            .take_while(|(_, load)| {
+                let has_room = bytes < effects.limits.fetch_bytes;
+                bytes += load.weight();
+                has_room
+            })
+            .map(|(number, _)| number)
+            .collect();
+        line.fetch(self.place, messages, effects);
     }
 
     /// The fetched message at the front of the line.
     fn take_fetched(&mut self, number: RecordNumber) -> Lookup {
-        let Some(line) = self.line.as_mut().filter(|line| line.covered > 0) else {
-            return Lookup::NotYet;
-        };
-        line.covered -= 1;
-        match line.window.front() {
-            Some(fetched) if fetched.number == number => {
-                line.window.pop_front().map_or(Lookup::Unknown, Lookup::Found)
-            }
-            _ => Lookup::Unknown,
-        }
+        self.line.as_mut().map_or(Lookup::NotYet, |line| line.take(number))
     }
 
     fn forget_first_again(&mut self) {
         if let Some(line) = &mut self.line {
-            line.again.pop_front();
+            line.forget_first_again();
         }
     }
 
-    /// A message was acknowledged although it had not been sent again on this connection: it leaves
-    /// the line, and what was or will be fetched for it with it.
     fn forget_in_line(&mut self, packet_id: PacketId, number: Option<RecordNumber>) {
-        let Some(line) = &mut self.line else {
-            return;
-        };
-        let Some(position) = line.again.iter().position(|waiting| *waiting == packet_id) else {
-            return;
-        };
-        line.again.remove(position);
-        if let Some(number) = number {
-            if position < line.covered {
-                line.covered -= 1;
-                line.window.retain(|fetched| fetched.number != number);
-            } else if position < line.covered + line.fetching {
-                // The open fetch counts it; ask anew, for the line as it is now.
-                line.fetching = 0;
-                line.request = line.request.wrapping_add(1);
-            }
+        if let Some(line) = &mut self.line {
+            line.leave(packet_id, number);
         }
     }
 }
@@ -562,17 +582,8 @@ impl Session {
 #[derive(Debug)]
 pub(crate) struct Orphan {
     pub(crate) group: GroupNumber,
-    pub(crate) qos: QoS,
-    pub(crate) weight: u32,
+    pub(crate) load: Load,
     pub(crate) kept: Kept,
-}
-
-enum Lookup {
-    Found(FetchedMessage),
-    /// It is not fetched yet.
-    NotYet,
-    /// The store does not know it (any more).
-    Unknown,
 }
 
 fn deliver_at_most_once(
@@ -617,19 +628,23 @@ const fn delivery(qos: QoS, packet_id: PacketId) -> Delivery {
     }
 }
 
+/// A message's length as it is counted, and the quality of service that a session gets it with.
+pub(crate) fn load(publication: &Publication<'_>, qos: QoS) -> Load {
+    let weight = publication.topic.as_str().len()
+        + publication.properties.as_bytes().len()
+        + publication.payload.len();
+    Load::new(weight, qos)
+}
+
 fn collect(
     kept: Kept,
-    qos: QoS,
-    weight: u32,
+    load: Load,
     group: Option<GroupNumber>,
     orphans: &mut Vec<Orphan>,
     gone: &mut Vec<RecordNumber>,
 ) {
     match group {
-        Some(group) => orphans.push(Orphan { group, qos, weight, kept }),
+        Some(group) => orphans.push(Orphan { group, load, kept }),
         None => gone.extend(kept.number()),
     }
 }
-
-/// How many stored messages are asked for at once.
-const FETCH_WINDOW: usize = 64;

@@ -16,11 +16,11 @@ use ferrymq_protocol::error::ProtocolError;
 use ferrymq_protocol::server::{self, Received, Reply};
 use ferrymq_protocol::time::Instant;
 use foldhash::fast::FixedState;
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashTable;
 use slab::Slab;
 
 use crate::access::{Access, Answer, Ask, Asker, Question, Verdict};
-use crate::connection::{Connection, Deferred, Phase};
+use crate::connection::{Connection, Deferred, Pause, Phase};
 use crate::directory::Directory;
 use crate::effects::Effects;
 use crate::identity::{ConnectionId, SessionRef, ShardIndex};
@@ -30,9 +30,11 @@ use crate::output::Output;
 use crate::record::{Fetch, Fetched, RecordBatch};
 use crate::retained_table::Cursor;
 use crate::route::Route;
+use crate::route_cache::RouteCache;
 use crate::session::Session;
 use crate::slots::Slots;
 use crate::sys::SysTopics;
+use crate::throttle::Throttle;
 use crate::timer::TimerWheel;
 
 /// A shard.
@@ -46,7 +48,7 @@ pub struct Shard {
     /// Places of sessions, by the hash of their client identifiers.
     pub(crate) clients: HashTable<u32>,
     pub(crate) hasher: FixedState,
-    routes: HashMap<Arc<str>, (u64, Arc<Route>), FixedState>,
+    routes: RouteCache,
     pub(crate) effects: Effects,
     pub(crate) timers: TimerWheel<Timer>,
     /// Sessions with subscriptions that are still being sent retained messages.
@@ -54,6 +56,8 @@ pub struct Shard {
     pub(crate) sweep: Option<Cursor>,
     pub(crate) sys: SysTopics,
     pub(crate) random: u64,
+    /// What the log is told of clients that misbehave.
+    pub(crate) warnings: Throttle,
     /// Whether a sender of QoS 1 or 2 messages is to pause because the log is behind.
     log_is_full: bool,
     /// Connections that are not read from until the mail or the log has room.
@@ -132,13 +136,14 @@ impl Shard {
             connections: Slots::new(),
             sessions: Slab::new(),
             clients: HashTable::new(),
-            routes: HashMap::with_hasher(hasher.clone()),
+            routes: RouteCache::new(hasher.clone()),
             hasher,
             timers,
             walking: VecDeque::new(),
             sweep: None,
             sys: SysTopics::new(now),
             random: seed,
+            warnings: Throttle::default(),
             log_is_full: false,
             paused: Vec::new(),
         }
@@ -239,9 +244,7 @@ impl Shard {
         };
         match session.fetched(fetched) {
             Some(true) => {
-                if let Some(session) = session_of(&mut self.sessions, place) {
-                    session.pump(&mut self.connections, &mut self.effects, now);
-                }
+                self.pump(place.slot, now);
             }
             Some(false) => {
                 self.effects.metrics().fetches_failed.add(1);
@@ -288,8 +291,10 @@ impl Shard {
         self.walk_retained(now);
         if !self.paused.is_empty() && !self.is_congested() {
             for id in std::mem::take(&mut self.paused) {
-                if let Some(connection) = self.connections.get_mut(id) {
-                    connection.paused = false;
+                if let Some(connection) = self.connections.get_mut(id)
+                    && connection.pause == Pause::Congestion
+                {
+                    connection.pause = Pause::None;
                     if let Some(link) = &mut connection.link {
                         link.restart_keep_alive(now);
                     }
@@ -322,19 +327,20 @@ impl Shard {
         if let Some(buffer) = connection.output.take_buffer() {
             self.effects.take_back(buffer);
         }
+        if connection.pause == Pause::Output
+            && connection.output.len() < self.limits.output_stop / 2
+        {
+            connection.pause = Pause::None;
+            self.effects.readable.push(id);
+        }
         if connection.output.len() >= self.limits.output_room {
             return;
         }
         let Some(slot) = connection.session else {
             return;
         };
-        if let Some(session) = self.sessions.get_mut(slot as usize)
-            && session.is_in_line()
-        {
-            session.pump(&mut self.connections, &mut self.effects, now);
-            if !session.walks.is_empty() && !self.walking.contains(&session.place) {
-                self.walking.push_back(session.place);
-            }
+        if self.sessions.get(slot as usize).is_some_and(|session| session.is_in_line()) {
+            self.pump(slot, now);
         }
     }
 
@@ -398,18 +404,12 @@ impl Shard {
     /// Who gets the messages of a topic, from memory if that still holds.
     pub(crate) fn route(&mut self, topic: TopicName<'_>) -> Arc<Route> {
         let version = self.directory.version(topic);
-        if let Some((known, route)) = self.routes.get(topic.as_str())
-            && *known == version
-        {
+        if let Some(route) = self.routes.get(topic.as_str(), version) {
             return Arc::clone(route);
         }
         let (version, route) = self.directory.route(topic, self.index);
-        if self.routes.len() >= self.limits.routes {
-            // Forgetting all is cheap, and what is in use comes back at once.
-            self.routes.clear();
-        }
         let route = Arc::new(route);
-        self.routes.insert(Arc::clone(&route.topic), (version, Arc::clone(&route)));
+        self.routes.insert(version, &route, &self.limits);
         route
     }
 
@@ -435,7 +435,7 @@ impl Shard {
                     let session =
                         connection.session.and_then(|slot| self.sessions.get_mut(slot as usize));
                     if let Some(session) = session {
-                        session.publish_deferred(
+                        let sent = session.publish_deferred(
                             packet_id,
                             dup,
                             &held,
@@ -443,6 +443,11 @@ impl Shard {
                             &mut self.effects,
                             now,
                         );
+                        let slot = session.place.slot;
+                        if !sent {
+                            // Its place in the window is free again.
+                            self.pump(slot, now);
+                        }
                     }
                 }
             }
@@ -461,7 +466,8 @@ impl Shard {
     ) -> Option<Verdict> {
         let connection = self.connections.get_mut(id)?;
         if let Some(known) = &connection.question
-            && let Some((_, verdict)) = known.verdicts.iter().find(|(asked, _)| *asked == nth)
+            && let Ok(place) = known.verdicts.binary_search_by_key(&nth, |(asked, _)| *asked)
+            && let Some((_, verdict)) = known.verdicts.get(place)
         {
             return Some(verdict.clone());
         }
@@ -484,6 +490,7 @@ impl Shard {
 
     /// Makes a connection's timer fire at `deadline` or earlier.
     pub(crate) fn arm_connection(&mut self, id: ConnectionId, deadline: Instant) {
+        let deadline = deadline.min(self.timers.time().saturating_add(TIMER_HORIZON));
         if let Some(connection) = self.connections.get_mut(id)
             && deadline < connection.timer
         {
@@ -494,6 +501,7 @@ impl Shard {
 
     /// Makes a session's timer fire at `deadline` or earlier.
     pub(crate) fn arm_session(&mut self, place: SessionRef, deadline: Instant) {
+        let deadline = deadline.min(self.timers.time().saturating_add(TIMER_HORIZON));
         if let Some(session) = session_of(&mut self.sessions, place)
             && deadline < session.timer
         {
@@ -516,9 +524,15 @@ impl Shard {
         if connection.question.as_ref().is_some_and(|question| question.open.is_some()) {
             return Some(Reading::Paused);
         }
+        if connection.output.len() >= self.limits.output_stop {
+            // Whoever does not read its answers is not asked for more questions. Its keep alive
+            // runs on: should it not read any more, it ends there.
+            connection.pause = Pause::Output;
+            return Some(Reading::Paused);
+        }
         if congested {
-            if !connection.paused {
-                connection.paused = true;
+            if connection.pause != Pause::Congestion {
+                connection.pause = Pause::Congestion;
                 self.paused.push(id);
             }
             return Some(Reading::Paused);
@@ -617,3 +631,6 @@ pub(crate) fn session_of(
 
 /// How often expired retained messages are looked for.
 pub(crate) const SWEEP_INTERVAL: std::time::Duration = std::time::Duration::from_secs(1);
+/// How far ahead a timer is set at most. What has lost its meaning stays in the wheel for no longer,
+/// however long the keep alive or the expiry was that it was set for.
+const TIMER_HORIZON: std::time::Duration = std::time::Duration::from_mins(1);

@@ -4,6 +4,7 @@
 //! A subscription is in the directory before its SUBACK is in line, and its retained messages are
 //! looked up after that, by a cursor: so many a turn, and only while the connection takes them.
 
+use std::iter;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ use ferrymq_protocol::time::Instant;
 
 use crate::access::{Question, Verdict};
 use crate::identity::{ConnectionId, SessionRef};
-use crate::message::{Message, Parcel};
+use crate::message::{Lifetime, Message, Parcel};
 use crate::record::{Record, StoredTarget};
 use crate::session::{Terms, Walk};
 use crate::shard::{Shard, Step, session_of};
@@ -31,7 +32,8 @@ impl Shard {
     ) -> Step {
         let client_id = self.client_id_of(id);
         let mut verdicts = Vec::with_capacity(subscribe.filters.len());
-        for (nth, (filter, options)) in subscribe.filters.iter().enumerate() {
+        let most = self.limits.filters_per_packet;
+        for (nth, (filter, options)) in subscribe.filters.iter().take(most).enumerate() {
             let question =
                 Question::Subscribe { filter: filter.as_str(), qos: options.maximum_qos };
             match self.ask(id, &client_id, nth, &question, now) {
@@ -46,7 +48,7 @@ impl Shard {
         let reasons = subscribe
             .filters
             .iter()
-            .zip(verdicts)
+            .zip(verdicts.into_iter().chain(iter::repeat(TOO_MANY)))
             .map(|((filter, options), verdict)| match verdict {
                 Verdict::Deny(reason) => {
                     self.effects.metrics().access_denied.add(1);
@@ -83,9 +85,24 @@ impl Shard {
             let Some(place) = self.walking.pop_front() else {
                 return;
             };
-            if self.walk(place, now) {
-                self.walking.push_back(place);
+            let goes_on = self.walk(place, now);
+            if let Some(session) = session_of(&mut self.sessions, place) {
+                session.is_walking = goes_on;
+                if goes_on {
+                    self.walking.push_back(place);
+                }
             }
+        }
+    }
+
+    /// Sees to it that a session is sent the retained messages that it still waits for.
+    pub(crate) fn walk_on(&mut self, slot: u32) {
+        if let Some(session) = self.sessions.get_mut(slot as usize)
+            && session.has_walks()
+            && !session.is_walking
+        {
+            session.is_walking = true;
+            self.walking.push_back(session.place);
         }
     }
 
@@ -115,12 +132,12 @@ impl Shard {
             return ReasonCode::UnspecifiedError;
         };
         let durable = session.durable;
-        let known = session.subscriptions.iter().any(|known| **known == *filter.as_str());
+        let known = session.subscriptions.contains(filter.as_str());
         if !known {
             if session.subscriptions.len() >= most {
                 return ReasonCode::QuotaExceeded;
             }
-            session.subscriptions.push(Box::from(filter.as_str()));
+            session.subscriptions.insert(filter.as_str(), &self.hasher);
         }
         let subscription = Subscription { session: place, identifier, options, durable };
         let new = self.directory.subscribe(filter, subscription);
@@ -138,10 +155,16 @@ impl Shard {
             RetainHandling::SendIfNew => new,
             RetainHandling::DoNotSend => false,
         };
-        // A shared subscription gets none [section 4.8.2].
-        if send_retained && filter.share().is_none() {
-            self.begin_walk(place, filter, options, identifier);
+        let identifiers: Arc<[NonZeroU32]> = identifier.into_iter().collect();
+        if let Some(session) = session_of(&mut self.sessions, place) {
+            // A shared subscription gets none [section 4.8.2].
+            if send_retained && filter.share().is_none() {
+                session.begin_walk(filter.as_str(), Walk { options, identifiers, after: None });
+            } else {
+                session.change_walk(filter.as_str(), options, identifiers);
+            }
         }
+        self.walk_on(place.slot);
         match options.maximum_qos {
             QoS::AtMostOnce => ReasonCode::Success,
             QoS::AtLeastOnce => ReasonCode::GrantedQoS1,
@@ -153,8 +176,8 @@ impl Shard {
         let Some(session) = session_of(&mut self.sessions, place) else {
             return false;
         };
-        session.subscriptions.retain(|known| **known != *filter.as_str());
-        session.walks.retain(|walk| *walk.filter != *filter.as_str());
+        session.subscriptions.remove(filter.as_str());
+        session.end_walk(filter.as_str());
         let durable = session.durable;
         let removed = self.directory.unsubscribe(filter, place.number);
         if removed && durable {
@@ -162,28 +185,6 @@ impl Shard {
             self.effects.record(Record::Unsubscribed { session: place.number, filter });
         }
         removed
-    }
-
-    fn begin_walk(
-        &mut self,
-        place: SessionRef,
-        filter: TopicFilter<'_>,
-        options: SubscriptionOptions,
-        identifier: Option<NonZeroU32>,
-    ) {
-        let Some(session) = session_of(&mut self.sessions, place) else {
-            return;
-        };
-        session.walks.retain(|walk| *walk.filter != *filter.as_str());
-        session.walks.push_back(Walk {
-            filter: Box::from(filter.as_str()),
-            options,
-            identifiers: identifier.into_iter().collect(),
-            after: None,
-        });
-        if !self.walking.contains(&place) {
-            self.walking.push_back(place);
-        }
     }
 
     /// Sends a page of retained messages; whether to go on in the next turn. A session whose client
@@ -195,13 +196,17 @@ impl Shard {
         if session.queued() > 0 || !session.has_room(&self.connections, &self.effects) {
             return false;
         }
-        let Some(mut walk) = session.walks.pop_front() else {
+        let Some((filter, mut walk)) = session.take_walk() else {
             return false;
         };
         let mut found = Vec::new();
-        let filter = TopicFilter::trusted(&walk.filter);
         let page = self.limits.retained_per_turn;
-        walk.after = self.directory.retained(filter, walk.after.as_ref(), page, &mut found);
+        walk.after = self.directory.retained(
+            TopicFilter::trusted(&filter),
+            walk.after.as_ref(),
+            page,
+            &mut found,
+        );
         for message in &found {
             self.deliver_retained(place, &walk, message, now);
         }
@@ -209,9 +214,9 @@ impl Shard {
             return false;
         };
         if walk.after.is_some() {
-            session.walks.push_front(walk);
+            session.put_walk_back(filter, walk);
         }
-        !session.walks.is_empty()
+        session.has_walks()
     }
 
     fn deliver_retained(
@@ -225,6 +230,11 @@ impl Shard {
             return;
         };
         let publication = message.publication();
+        // [MQTT-3.8.3-3]
+        let is_own = publication.publisher == place.number;
+        if (walk.options.no_local && is_own) || publication.lifetime(now) == Lifetime::Expired {
+            return;
+        }
         let qos = publication.qos.min(walk.options.maximum_qos);
         let number = (session.durable && qos != QoS::AtMostOnce).then(|| {
             let target = StoredTarget {
@@ -243,3 +253,6 @@ impl Shard {
         session.deliver(&mut parcel, terms, &mut self.connections, &mut self.effects, now);
     }
 }
+
+/// The verdict on filters beyond those that one packet may have.
+const TOO_MANY: Verdict = Verdict::Deny(ReasonCode::QuotaExceeded);

@@ -3,14 +3,14 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ferrymq_codec::{SubscriptionOptions, TopicFilter, TopicName};
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
 use crate::identity::{GroupNumber, SessionNumber, SessionRef, ShardIndex};
-use crate::route::{GroupRoute, Route, Target};
+use crate::route::{GroupRoute, Route, Target, Wish};
 use crate::topic_tree::TopicTree;
 
 /// A session's subscription to one filter.
@@ -51,14 +51,13 @@ enum Sessions {
     Many(Box<HashMap<SessionNumber, Subscription, FixedState>>),
 }
 
+/// The members of a shared subscription: first those that are connected.
 struct Group {
-    members: Vec<Member>,
+    members: Vec<Subscription>,
+    connected: usize,
+    /// Where each member is.
+    places: HashMap<SessionNumber, usize, FixedState>,
     turn: Arc<AtomicUsize>,
-}
-
-struct Member {
-    subscription: Subscription,
-    connected: bool,
 }
 
 impl Subscriptions {
@@ -131,12 +130,9 @@ impl Subscriptions {
         let Some((share, plain)) = filter.share() else {
             return;
         };
-        let group = self.tree.get(plain).and_then(|found| found.group(share.as_str()));
-        if let Some(member) = group
-            .and_then(|number| self.groups.get_mut(&number))
-            .and_then(|group| group.member(session))
-        {
-            member.connected = connected;
+        let number = self.tree.get(plain).and_then(|found| found.group(share.as_str()));
+        if let Some(group) = number.and_then(|number| self.groups.get_mut(&number)) {
+            group.set_connected(session, connected);
         }
     }
 
@@ -158,54 +154,44 @@ impl Subscriptions {
     /// A group as it is now.
     pub(crate) fn group(&self, number: GroupNumber) -> Option<GroupRoute> {
         let group = self.groups.get(&number)?;
-        let (connected, offline): (Vec<&Member>, Vec<&Member>) =
-            group.members.iter().partition(|member| member.connected);
-        let members = connected
-            .iter()
-            .chain(&offline)
-            .map(|member| self.target(&member.subscription))
-            .collect();
         Some(GroupRoute {
             number,
-            members,
-            connected: connected.len(),
+            members: group.members.iter().map(|member| self.target(member)).collect(),
+            connected: group.connected,
             turn: Arc::clone(&group.turn),
         })
     }
 
+    /// The next member of a group in turn, but not `except`.
+    pub(crate) fn pick(&self, number: GroupNumber, except: SessionNumber) -> Option<Target> {
+        Some(self.target(self.groups.get(&number)?.pick(except)?))
+    }
+
     fn target(&self, subscription: &Subscription) -> Target {
-        Target {
-            session: subscription.session,
-            identifiers: subscription.identifier.map_or_else(
+        let Subscription { session, identifier, options, durable } = subscription;
+        let wish = Wish {
+            identifiers: identifier.map_or_else(
                 || Arc::clone(&self.no_identifiers),
                 |identifier| Arc::from([identifier]),
             ),
-            maximum_qos: subscription.options.maximum_qos,
-            no_local: subscription.options.no_local,
-            retain_as_published: subscription.options.retain_as_published,
-            durable: subscription.durable,
-        }
+            maximum_qos: options.maximum_qos,
+            retain_as_published: options.retain_as_published,
+        };
+        Target::new(*session, *durable, wish, options.no_local)
     }
 
     fn join(&mut self, share: &str, filter: TopicFilter<'_>, subscription: Subscription) -> bool {
         let subscribers = self.tree.get_or_insert_with(filter, Subscribers::default);
         let number = subscribers.group(share).unwrap_or_else(|| {
-            let number = self.next_group;
-            self.next_group = GroupNumber(number.0.checked_add(1).unwrap_or(NonZeroU32::MIN));
+            let mut number = self.next_group;
+            while self.groups.contains_key(&number) {
+                number = number.next();
+            }
+            self.next_group = number.next();
             subscribers.groups.push((Box::from(share), number));
             number
         });
-        let group = self
-            .groups
-            .entry(number)
-            .or_insert_with(|| Group { members: Vec::new(), turn: Arc::new(AtomicUsize::new(0)) });
-        let member = Member { subscription, connected: true };
-        if let Some(known) = group.member(member.subscription.session.number) {
-            *known = member;
-            return false;
-        }
-        group.members.push(member);
-        true
+        self.groups.entry(number).or_insert_with(|| Group::new(self.seed)).join(subscription)
     }
 }
 
@@ -230,9 +216,7 @@ impl Subscribers {
         let Some(group) = groups.get_mut(&number) else {
             return false;
         };
-        let before = group.members.len();
-        group.members.retain(|member| member.subscription.session.number != session);
-        let removed = group.members.len() < before;
+        let removed = group.leave(session);
         if group.members.is_empty() {
             groups.remove(&number);
             self.groups.retain(|(_, known)| *known != number);
@@ -242,8 +226,71 @@ impl Subscribers {
 }
 
 impl Group {
-    fn member(&mut self, session: SessionNumber) -> Option<&mut Member> {
-        self.members.iter_mut().find(|member| member.subscription.session.number == session)
+    fn new(seed: u64) -> Self {
+        Self {
+            members: Vec::new(),
+            connected: 0,
+            places: HashMap::with_hasher(FixedState::with_seed(seed)),
+            turn: Arc::new(AtomicUsize::new(0)),
+        }
+    }
+
+    /// Adds a connected member, or replaces its subscription; whether it is new.
+    fn join(&mut self, subscription: Subscription) -> bool {
+        let session = subscription.session.number;
+        let known = self.places.get(&session).copied();
+        if let Some(place) = known {
+            self.members[place] = subscription;
+        } else {
+            self.places.insert(session, self.members.len());
+            self.members.push(subscription);
+        }
+        self.set_connected(session, true);
+        known.is_none()
+    }
+
+    /// Whether the session was a member.
+    fn leave(&mut self, session: SessionNumber) -> bool {
+        self.set_connected(session, false);
+        let Some(place) = self.places.get(&session).copied() else {
+            return false;
+        };
+        self.swap(place, self.members.len() - 1);
+        self.members.pop();
+        self.places.remove(&session);
+        true
+    }
+
+    fn set_connected(&mut self, session: SessionNumber, connected: bool) {
+        let Some(place) = self.places.get(&session).copied() else {
+            return;
+        };
+        if connected && place >= self.connected {
+            self.swap(place, self.connected);
+            self.connected += 1;
+        } else if !connected && place < self.connected {
+            self.connected -= 1;
+            self.swap(place, self.connected);
+        }
+    }
+
+    fn swap(&mut self, place: usize, other: usize) {
+        self.members.swap(place, other);
+        for place in [place, other] {
+            self.places.insert(self.members[place].session.number, place);
+        }
+    }
+
+    /// The next member in turn, but not `except`: among those that are connected, if there are
+    /// any.
+    fn pick(&self, except: SessionNumber) -> Option<&Subscription> {
+        let (connected, offline) = self.members.split_at(self.connected);
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        [connected, offline].into_iter().find_map(|members| {
+            let start = turn.checked_rem(members.len())?;
+            let mut in_turn = members[start..].iter().chain(&members[..start]);
+            in_turn.find(|member| member.session.number != except)
+        })
     }
 }
 

@@ -67,6 +67,11 @@ impl<T> TimerWheel<T> {
         self.place(Entry { tick: since_start.div_ceil(TICK_NANOS), item });
     }
 
+    /// The time that it was last told, to the tick.
+    pub(crate) fn time(&self) -> Instant {
+        self.start.saturating_add(Duration::from_nanos(self.current.saturating_mul(TICK_NANOS)))
+    }
+
     /// When to call [`Self::advance`] again. Nothing may be due yet by then, but nothing is due
     /// more than a tick before it. `None` while the wheel is empty.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
