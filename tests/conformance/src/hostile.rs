@@ -32,6 +32,7 @@ pub(crate) const TABLES: [Table; 2] = [
 
 const V5_ROWS: &[Row] = &[
     row("half-a-connect-for-ever", "closed after the connect time-out", half_a_connect),
+    row("half-a-publish-for-ever", "closed after the Keep Alive", half_a_publish),
     row("first-packet-not-connect", "closed at once", first_packet_not_connect),
     row("another-protocol", "closed at once", another_protocol),
     row("second-connect", "0x82", second_connect),
@@ -73,6 +74,7 @@ const V5_ROWS: &[Row] = &[
 
 const V3_ROWS: &[Row] = &[
     row("half-a-connect-for-ever", "closed after the connect time-out", half_a_connect),
+    row("half-a-publish-for-ever", "closed after the Keep Alive", half_a_publish),
     row("first-packet-not-connect", "closed at once", first_packet_not_connect),
     row("another-protocol", "closed at once", another_protocol),
     row("second-connect", "closed", second_connect),
@@ -154,18 +156,36 @@ fn expect_one_of(peer: &mut Peer, reasons: &[u8]) -> Verdict {
     ensure(fits, format!("the reason of the close is {found:02x?}, not of {reasons:02x?}"))
 }
 
-/// Half a packet, and every few seconds one more byte of it.
+/// Nothing at all, and a CONNECT that goes on by a byte a second.
 fn half_a_connect(scene: &mut Scene) -> Verdict {
-    let bytes = scene.new_client().bytes();
     let mut silent = scene.open()?;
-    let mut half = scene.open()?;
-    half.send(&bytes[..bytes.len() / 2]);
-    half.expect_closed_within(CONNECT_TIMEOUT)?;
-    silent.expect_closed_within(Duration::from_secs(10)).map(drop)
+    let mut slow = scene.open()?;
+    let mut connect = scene.new_client();
+    connect.user_name = Some("u".repeat(100));
+    let opened = scene.now();
+    for byte in connect.bytes() {
+        slow.send(&[byte]);
+        let closed = slow.expect_closed_within(Duration::from_secs(1));
+        if closed.is_ok() {
+            return silent.expect_closed().map(drop);
+        }
+        let waited = scene.now().saturating_sub(opened);
+        ensure(waited < CONNECT_TIMEOUT, format!("still open after {waited:?}"))?;
+    }
+    ensure(false, "still open")
 }
 
 /// The time-out of 30 s, and some to notice.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(40);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(33);
+
+/// A packet that never ends is no sign of life.
+fn half_a_publish(scene: &mut Scene) -> Verdict {
+    let connect = scene.new_client().keep_alive(2);
+    let mut peer = scene.connect_with(&connect)?;
+    let publish = scene.message("t", &"x".repeat(100)).bytes(scene.version);
+    peer.send(&publish[..50]);
+    peer.expect_closed_within(Duration::from_secs(10)).map(drop)
+}
 
 fn first_packet_not_connect(scene: &mut Scene) -> Verdict {
     closed_at_once(

@@ -28,7 +28,7 @@ pub use report::{Report, markdown};
 pub use row::{Check, Row, Table};
 pub use run::{Finding, Outcome, run};
 pub use scene::Scene;
-pub use tcp::TcpTarget;
+pub use tcp::{TcpTarget, allow_many_sockets};
 pub use transport::{Received, Target, Wire};
 pub use verdict::{Failure, Verdict};
 pub use wire::Version;

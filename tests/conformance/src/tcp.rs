@@ -20,6 +20,18 @@ impl TcpTarget {
     }
 }
 
+/// Lets this process, and those it starts, open as many sockets as the rows need.
+#[cfg(unix)]
+pub fn allow_many_sockets() -> io::Result<()> {
+    rlimit::increase_nofile_limit(SOCKETS).map(drop)
+}
+
+/// Lets this process, and those it starts, open as many sockets as the rows need.
+#[cfg(not(unix))]
+pub fn allow_many_sockets() -> io::Result<()> {
+    Ok(())
+}
+
 impl Target for TcpTarget {
     fn connect(&self) -> io::Result<Box<dyn Wire>> {
         let stream = TcpStream::connect_timeout(&self.address, CONNECT_WITHIN)?;
@@ -79,3 +91,7 @@ impl Drop for TcpWire {
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const SEND_WITHIN: Duration = Duration::from_secs(10);
+
+/// The silent sockets of the hostile rows, and room for all others.
+#[cfg(unix)]
+const SOCKETS: u64 = 8_192;

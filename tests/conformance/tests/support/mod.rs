@@ -7,7 +7,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use ferrymq_conformance::{Outcome, Report, TcpTarget, markdown, run, tables};
+use ferrymq_conformance::{Outcome, Report, TcpTarget, allow_many_sockets, markdown, run, tables};
 
 /// A server that is ended when dropped.
 pub(crate) struct Server {
@@ -21,6 +21,7 @@ impl Server {
         mut command: Command,
         address: impl Fn(&str) -> Option<SocketAddr> + Send + 'static,
     ) -> Self {
+        allow_many_sockets().expect("the limit can be raised up to the hard one");
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::null())
