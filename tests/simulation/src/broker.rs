@@ -1,0 +1,396 @@
+//! The broker under test: the turns of its shards, one after the other or one in the middle of
+//! another, on the virtual network.
+//!
+//! A turn that would sleep is let go on once more, with nothing new to see: it must then do
+//! nothing, or it would have slept with work left. After that it runs again only when its poller
+//! has an edge, its mailbox rings, or its deadline has come.
+
+use std::cell::{Cell, RefCell};
+use std::io::{self, IoSlice};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use ferrymq_broker::{Directory, Shard, ShardIndex, ShardOptions};
+use ferrymq_protocol::time::Instant;
+use ferrymq_server::{
+    Admission, Event, Mailbox, Network, SocketLimits, Source, Turn, TurnParts, Wake,
+};
+
+use crate::agenda::after;
+use crate::late_access::{LateAccess, Rules};
+use crate::late_store::LateStore;
+use crate::scene::Scene;
+use crate::wire::{Edge, Refusal};
+
+/// The broker and the scene on which it plays.
+pub(crate) struct Broker {
+    pub(crate) scene: RefCell<Scene>,
+    pub(crate) store: Arc<LateStore>,
+    pub(crate) access: Arc<LateAccess>,
+    pub(crate) directory: Arc<Directory>,
+    pub(crate) post: Arc<[Mailbox<Socket>]>,
+    turns: Vec<RefCell<Option<Box<Turn<VirtualNetwork>>>>>,
+    sleeps: RefCell<Vec<Sleep>>,
+    bells: Vec<Arc<AtomicBool>>,
+    depth: Cell<usize>,
+    /// Reads, writes and the like that had an effect, by shard.
+    doings: Vec<Cell<u64>>,
+}
+
+/// The server's end of a connection.
+#[derive(Debug)]
+pub(crate) struct Socket(u32);
+
+/// The network as one shard sees it.
+pub(crate) struct VirtualNetwork {
+    shard: usize,
+    broker: Rc<Broker>,
+}
+
+/// Whether a shard sleeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sleep {
+    Awake,
+    /// Its poller has nothing to tell; this turn must do nothing.
+    FallingAsleep(Option<Instant>),
+    Asleep(Option<Instant>),
+    /// It has shut down.
+    Ended,
+}
+
+struct Bell(Arc<AtomicBool>);
+
+impl Wake for Bell {
+    fn wake(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Broker {
+    pub(crate) fn new(mut scene: Scene) -> Rc<Self> {
+        let shards = scene.options.shards;
+        let count = usize::from(shards);
+        let bells: Vec<Arc<AtomicBool>> = (0..shards).map(|_| Arc::default()).collect();
+        let post: Vec<Mailbox<Socket>> = bells
+            .iter()
+            .map(|bell| Mailbox::new(Box::new(Bell(Arc::clone(bell)))))
+            .collect();
+        let store = scene.options.store.clone();
+        let store = Arc::new(LateStore::new(shards, store, scene.random.fork()));
+        let access = LateAccess::new(scene.options.access, scene.random.fork());
+        let directory = Arc::new(Directory::new(shards, scene.random.next()));
+        let broker = Rc::new(Self {
+            scene: RefCell::new(scene),
+            store,
+            access: Arc::new(access),
+            directory,
+            post: post.into(),
+            turns: (0..count).map(|_| RefCell::new(None)).collect(),
+            sleeps: RefCell::new(vec![Sleep::Awake; count]),
+            bells,
+            depth: Cell::new(0),
+            doings: vec![Cell::new(0); count],
+        });
+        broker.start();
+        broker
+    }
+
+    fn start(self: &Rc<Self>) {
+        let limits = Arc::new(self.scene.borrow().options.limits.clone());
+        let admission = Arc::new(Admission::new(usize::MAX));
+        for (index, turn) in (0u16..).map(ShardIndex).zip(&self.turns) {
+            let (now, seed) = {
+                let mut scene = self.scene.borrow_mut();
+                (scene.now, scene.random.next())
+            };
+            let shard = Shard::new(ShardOptions {
+                index,
+                limits: Arc::clone(&limits),
+                directory: Arc::clone(&self.directory),
+                access: Box::new(Rules(Arc::clone(&self.access))),
+                now,
+                seed,
+            });
+            let network =
+                VirtualNetwork { shard: index.as_usize(), broker: Rc::clone(self) };
+            *turn.borrow_mut() = Some(Box::new(Turn::new(TurnParts {
+                network,
+                shard,
+                index,
+                listeners: vec![()],
+                post: Arc::clone(&self.post),
+                store: Arc::clone(&self.store) as Arc<dyn ferrymq_server::Store>,
+                control: Arc::clone(&self.access) as Arc<dyn ferrymq_server::Control>,
+                admission: Arc::clone(&admission),
+                limits: Arc::clone(&limits),
+                sockets: SocketLimits::default(),
+            })));
+        }
+    }
+
+    /// Lets everything go. The turns hold the broker, so it would live for ever otherwise.
+    pub(crate) fn drop_turns(&self) {
+        for turn in &self.turns {
+            turn.borrow_mut().take();
+        }
+    }
+
+    /// The shards that have something to do.
+    pub(crate) fn runnable(&self) -> Vec<usize> {
+        (0..self.turns.len()).filter(|shard| self.is_runnable(*shard)).collect()
+    }
+
+    /// When a sleeping shard wakes by itself.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let sleeps = self.sleeps.borrow();
+        sleeps
+            .iter()
+            .filter_map(|sleep| match sleep {
+                Sleep::Asleep(deadline) => *deadline,
+                Sleep::Awake | Sleep::FallingAsleep(_) | Sleep::Ended => None,
+            })
+            .min()
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.sleeps.borrow().iter().all(|sleep| *sleep == Sleep::Ended)
+    }
+
+    /// Connections, over all shards.
+    pub(crate) fn connection_count(&self) -> usize {
+        self.turns
+            .iter()
+            .filter_map(|turn| Some(turn.borrow().as_ref()?.shard().connection_count()))
+            .sum()
+    }
+
+    /// Runs a turn of a shard.
+    pub(crate) fn run(&self, shard: usize) {
+        let Some(mut turn) = self.turns[shard].borrow_mut().take() else {
+            return;
+        };
+        let doings = self.doings_of(shard);
+        let goes_on = turn.run_once();
+        *self.turns[shard].borrow_mut() = Some(turn);
+        {
+            let mut scene = self.scene.borrow_mut();
+            scene.step += 1;
+            let cost = scene.random.between(1, 30);
+            scene.now = after(scene.now, cost);
+            scene.trace.mix(shard as u64);
+            if scene.trace.is_printed() {
+                let sleep = self.sleeps.borrow()[shard];
+                scene.trace.print(&format!("{:>7} shard {shard}: {sleep:?}", scene.step));
+            }
+        }
+        let sleep = self.sleeps.borrow()[shard];
+        let next = match sleep {
+            _ if !goes_on => Sleep::Ended,
+            Sleep::FallingAsleep(deadline) => {
+                if self.doings_of(shard) != doings {
+                    let finding = format!(
+                        "shard {shard} would have slept with work left: {doings:?} became {:?}",
+                        self.doings_of(shard)
+                    );
+                    self.scene.borrow_mut().fail(None, finding);
+                }
+                // As the turn has done before it polled: from now on the mailbox rings.
+                match self.post[shard].fall_asleep() {
+                    true => Sleep::Asleep(deadline),
+                    false => Sleep::Awake,
+                }
+            }
+            _ => Sleep::Awake,
+        };
+        self.sleeps.borrow_mut()[shard] = next;
+    }
+
+    fn is_runnable(&self, shard: usize) -> bool {
+        if self.turns[shard].borrow().is_none() {
+            return false;
+        }
+        match self.sleeps.borrow()[shard] {
+            Sleep::Ended => false,
+            Sleep::Awake | Sleep::FallingAsleep(_) => true,
+            Sleep::Asleep(deadline) => {
+                let scene = self.scene.borrow();
+                self.bells[shard].load(Ordering::Relaxed)
+                    || scene.wire.has_edges(shard)
+                    || deadline.is_some_and(|deadline| deadline <= scene.now)
+            }
+        }
+    }
+
+    /// All that a shard has done so far that others can see.
+    fn doings_of(&self, shard: usize) -> (u64, u64, usize) {
+        let letters = self.post.iter().filter(|mailbox| !mailbox.is_empty()).count();
+        (self.doings[shard].get(), self.store.appends(), letters)
+    }
+
+    /// Perhaps another shard's turn runs now, in the middle of this one's.
+    fn interleave(&self, shard: usize) {
+        let sleep = self.sleeps.borrow()[shard];
+        if self.depth.get() >= MOST_INTERLEAVED || matches!(sleep, Sleep::FallingAsleep(_)) {
+            return;
+        }
+        let often = self.scene.borrow().options.interleaved;
+        if !self.scene.borrow_mut().random.chance(often) {
+            return;
+        }
+        let others = self.runnable();
+        if !others.is_empty() {
+            let other = *self.scene.borrow_mut().random.pick(&others);
+            self.depth.set(self.depth.get() + 1);
+            self.run(other);
+            self.depth.set(self.depth.get() - 1);
+        }
+    }
+}
+
+impl VirtualNetwork {
+    fn done(&self) {
+        let doings = &self.broker.doings[self.shard];
+        doings.set(doings.get() + 1);
+        self.broker.interleave(self.shard);
+    }
+}
+
+impl Network for VirtualNetwork {
+    type Socket = Socket;
+    type Listener = ();
+
+    fn now(&self) -> Instant {
+        self.broker.scene.borrow().now
+    }
+
+    fn poll(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) {
+        let rang = self.broker.bells[self.shard].swap(false, Ordering::Relaxed);
+        let mut scene = self.broker.scene.borrow_mut();
+        let (knocked, edges) = scene.wire.take_edges(self.shard);
+        if knocked {
+            events.push(event_of_listener());
+        }
+        events.extend(edges.into_iter().map(event));
+        let sleeps = timeout != Some(Duration::ZERO) && events.is_empty() && !rang;
+        let deadline = timeout.map(|timeout| scene.now.saturating_add(timeout));
+        self.broker.sleeps.borrow_mut()[self.shard] =
+            if sleeps { Sleep::FallingAsleep(deadline) } else { Sleep::Awake };
+    }
+
+    fn listen(&mut self, _listener: &mut (), _number: u32) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn accept(&mut self, _listener: &mut ()) -> io::Result<(Socket, SocketAddr)> {
+        let accepted = {
+            let mut scene = self.broker.scene.borrow_mut();
+            let often = scene.wire.faults.accept_fails;
+            if scene.random.chance(often) {
+                let kinds = [io::ErrorKind::ConnectionAborted, io::ErrorKind::OutOfMemory];
+                return Err(io::Error::from(*scene.random.pick(&kinds)));
+            }
+            scene.wire.accept()
+        };
+        let id = accepted.ok_or(io::ErrorKind::WouldBlock)?;
+        self.done();
+        Ok((Socket(id), address()))
+    }
+
+    fn unlisten(&mut self, _listener: ()) {}
+
+    fn register(&mut self, socket: &mut Socket, slot: u32) -> io::Result<()> {
+        self.broker.scene.borrow_mut().wire.watch(socket.0, self.shard, slot);
+        Ok(())
+    }
+
+    fn deregister(&mut self, socket: &mut Socket) -> io::Result<()> {
+        self.broker.scene.borrow_mut().wire.unwatch(socket.0);
+        self.done();
+        Ok(())
+    }
+
+    fn peer(&self, socket: &Socket) -> io::Result<SocketAddr> {
+        match self.broker.scene.borrow().wire.is_connected(socket.0) {
+            true => Ok(address()),
+            false => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    fn read(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = {
+            let scene = &mut *self.broker.scene.borrow_mut();
+            let now = scene.now;
+            scene.wire.server_reads(socket.0, buffer, now, &mut scene.agenda)
+        };
+        if read.is_ok() {
+            self.done();
+        }
+        read.map_err(error)
+    }
+
+    fn write(&mut self, socket: &mut Socket, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let bytes: Vec<u8> = pieces.iter().flat_map(|piece| piece.iter().copied()).collect();
+        let written = {
+            let scene = &mut *self.broker.scene.borrow_mut();
+            let now = scene.now;
+            scene.wire.server_writes(socket.0, &bytes, now, &mut scene.agenda)
+        };
+        if written.is_ok() {
+            self.done();
+        }
+        written.map_err(error)
+    }
+
+    fn shut_down_write(&mut self, socket: &mut Socket) -> io::Result<()> {
+        let scene = &mut *self.broker.scene.borrow_mut();
+        let now = scene.now;
+        match scene.wire.server_finishes(socket.0, now, &mut scene.agenda) {
+            true => Ok(()),
+            false => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    fn close(&mut self, socket: Socket) {
+        {
+            let scene = &mut *self.broker.scene.borrow_mut();
+            let now = scene.now;
+            scene.wire.server_closes(socket.0, now, &mut scene.agenda);
+        }
+        self.done();
+    }
+}
+
+fn event(edge: Edge) -> Event {
+    Event {
+        source: Source::Connection(edge.slot),
+        closed: edge.closed,
+        readable: edge.readable,
+        writable: edge.writable,
+    }
+}
+
+const fn event_of_listener() -> Event {
+    Event {
+        source: Source::Listener(0),
+        closed: ferrymq_server::Closed::No,
+        readable: true,
+        writable: false,
+    }
+}
+
+fn error(refusal: Refusal) -> io::Error {
+    match refusal {
+        Refusal::WouldBlock => io::ErrorKind::WouldBlock.into(),
+        Refusal::Reset => io::ErrorKind::ConnectionReset.into(),
+    }
+}
+
+fn address() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 50_000))
+}
+
+/// How deep turns run within turns.
+const MOST_INTERLEAVED: usize = 2;

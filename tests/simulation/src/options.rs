@@ -1,0 +1,201 @@
+//! What happens in a run: each seed switches faults on and off and chooses sizes and limits by
+//! itself, so that rare combinations meet (swarm testing).
+
+use std::time::Duration;
+
+use ferrymq_broker::Limits;
+use ferrymq_protocol::limits::ServerLimits;
+
+use crate::random::{PerMille, Random};
+
+/// The choices of a seed.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    pub(crate) shards: u16,
+    pub(crate) clients: usize,
+    pub(crate) topics: usize,
+    /// How many things each client does before all is healed.
+    pub(crate) operations: usize,
+    /// The longest time between two of them, in microseconds.
+    pub(crate) pace_us: usize,
+    pub(crate) network: NetworkFaults,
+    pub(crate) store: StoreFaults,
+    pub(crate) access: AccessFaults,
+    pub(crate) clients_do: Behaviour,
+    /// How often another shard's turn runs in the middle of a turn.
+    pub(crate) interleaved: PerMille,
+    pub(crate) limits: Limits,
+}
+
+/// What the network does.
+#[derive(Clone, Debug)]
+pub(crate) struct NetworkFaults {
+    /// The longest time that bytes are on their way, in microseconds.
+    pub(crate) delay_us: usize,
+    /// Bytes that a direction of a connection holds.
+    pub(crate) capacity: usize,
+    pub(crate) short: PerMille,
+    pub(crate) would_block: PerMille,
+    pub(crate) spurious: PerMille,
+    pub(crate) accept_fails: PerMille,
+}
+
+/// What the store does.
+#[derive(Clone, Debug)]
+pub(crate) struct StoreFaults {
+    /// The longest time until records are durable, in microseconds; 0: at once.
+    pub(crate) durable_us: usize,
+    pub(crate) late_fetches: PerMille,
+    pub(crate) failed_fetches: PerMille,
+    /// How often the log's buffer runs full.
+    pub(crate) full: PerMille,
+}
+
+/// How questions of access are answered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AccessFaults {
+    pub(crate) late: PerMille,
+    pub(crate) lost: PerMille,
+}
+
+/// What clients do besides publishing and subscribing.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Behaviour {
+    pub(crate) cut: PerMille,
+    pub(crate) vanish: PerMille,
+    pub(crate) half_close: PerMille,
+    pub(crate) take_over: PerMille,
+    pub(crate) disconnect: PerMille,
+    pub(crate) discard: PerMille,
+    pub(crate) slow: PerMille,
+    pub(crate) late_acks: PerMille,
+    pub(crate) pipelined: PerMille,
+    pub(crate) wills: PerMille,
+    pub(crate) shared: PerMille,
+    pub(crate) retained: PerMille,
+    pub(crate) large: PerMille,
+}
+
+impl Options {
+    /// The choices of this seed.
+    pub(crate) fn of(random: &mut Random) -> Self {
+        let shards = u16::try_from(random.between(1, 4)).unwrap_or(1);
+        let clients = random.between(2, 8);
+        Self {
+            shards,
+            clients,
+            topics: random.between(1, 5),
+            operations: random.between(20, 80),
+            pace_us: *random.pick(&[2_000, 20_000, 200_000]),
+            network: NetworkFaults {
+                delay_us: *random.pick(&[0, 100, 3_000, 50_000]),
+                capacity: *random.pick(&[40, 300, 2_000, 64_000]),
+                short: maybe(random, 300),
+                would_block: maybe(random, 200),
+                spurious: maybe(random, 100),
+                accept_fails: maybe(random, 200),
+            },
+            store: StoreFaults {
+                durable_us: *random.pick(&[0, 0, 500, 20_000, 200_000]),
+                late_fetches: maybe(random, 900),
+                failed_fetches: maybe(random, 300),
+                full: maybe(random, 20),
+            },
+            access: AccessFaults { late: maybe(random, 400), lost: maybe(random, 50) },
+            clients_do: behaviour(random),
+            interleaved: maybe(random, 500),
+            limits: limits(random),
+        }
+    }
+
+    /// A broker of one shard on a perfect network, and clients that behave.
+    pub(crate) fn calm(random: &mut Random) -> Self {
+        let never = PerMille(0);
+        Self {
+            shards: 1,
+            clients: 2,
+            topics: 2,
+            operations: 50,
+            pace_us: 2_000,
+            network: NetworkFaults {
+                delay_us: 100,
+                capacity: 64_000,
+                short: never,
+                would_block: never,
+                spurious: never,
+                accept_fails: never,
+            },
+            store: StoreFaults {
+                durable_us: 0,
+                late_fetches: never,
+                failed_fetches: never,
+                full: never,
+            },
+            access: AccessFaults { late: never, lost: never },
+            clients_do: Behaviour {
+                cut: never,
+                vanish: never,
+                half_close: never,
+                take_over: never,
+                disconnect: never,
+                discard: never,
+                slow: never,
+                late_acks: never,
+                pipelined: never,
+                wills: never,
+                shared: never,
+                retained: PerMille(200),
+                large: never,
+            },
+            interleaved: never,
+            limits: limits(random),
+        }
+    }
+}
+
+fn behaviour(random: &mut Random) -> Behaviour {
+    Behaviour {
+        cut: maybe(random, 60),
+        vanish: maybe(random, 30),
+        half_close: maybe(random, 30),
+        take_over: maybe(random, 100),
+        disconnect: maybe(random, 60),
+        discard: maybe(random, 100),
+        slow: maybe(random, 100),
+        late_acks: maybe(random, 300),
+        pipelined: maybe(random, 500),
+        wills: maybe(random, 500),
+        shared: maybe(random, 500),
+        retained: maybe(random, 500),
+        large: maybe(random, 100),
+    }
+}
+
+/// Small limits are where the edges are, large ones leave room for what has no limit.
+fn limits(random: &mut Random) -> Limits {
+    let defaults = Limits::default();
+    Limits {
+        connection: ServerLimits {
+            receive_maximum: *random.pick(&[1, 2, 5, 1024]),
+            send_maximum: *random.pick(&[1, 2, 5, 1024]),
+            topic_alias_maximum: *random.pick(&[0, 1, 10]),
+            ..ServerLimits::default()
+        },
+        connect_timeout: Duration::from_secs(5),
+        answer_timeout: Duration::from_millis(*random.pick(&[300, 3_000])),
+        fetch_retry: Duration::from_millis(*random.pick(&[20, 1_000])),
+        output_room: *random.pick(&[1, 100, 2_000, defaults.output_room]),
+        mail_bytes: *random.pick(&[200, 1_000, defaults.mail_bytes]),
+        routes: *random.pick(&[1, 3, defaults.routes]),
+        deliveries_per_turn: *random.pick(&[0, 1, defaults.deliveries_per_turn]),
+        retained_per_turn: *random.pick(&[1, 2, defaults.retained_per_turn]),
+        sys_interval: *random.pick(&[Duration::ZERO, Duration::from_secs(1)]),
+        ..defaults
+    }
+}
+
+/// A fault is off in half of the runs, and has any strength in the others.
+fn maybe(random: &mut Random, most: usize) -> PerMille {
+    let often = random.between(1, most);
+    PerMille(if random.coin() { u32::try_from(often).unwrap_or(0) } else { 0 })
+}

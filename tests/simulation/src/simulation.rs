@@ -1,0 +1,429 @@
+//! A run: chaos, then healing and the check that nobody is owed anything, then the end of all
+//! sessions and the check that nothing of them is left.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use ferrymq_codec::QoS;
+use ferrymq_protocol::time::Instant;
+use ferrymq_server::Letter;
+
+use crate::agenda::{Agenda, Occasion};
+use crate::broker::Broker;
+use crate::client::{Client, Kind};
+use crate::model::{Model, Publication, SHARED_FILTERS};
+use crate::options::Options;
+use crate::random::{PerMille, Random};
+use crate::scene::{Phase, Scene};
+use crate::trace::Trace;
+use crate::wire::Wire;
+
+/// What a run was like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Depends on everything that has happened.
+    pub hash: u64,
+    /// How many things have happened.
+    pub steps: u64,
+    /// How many messages were published.
+    pub publications: usize,
+}
+
+/// What was wrong.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// The seed that shows it again.
+    pub seed: u64,
+    /// When it was found.
+    pub step: u64,
+    /// What was found, or expected.
+    pub finding: String,
+    /// What the concerned client has seen last.
+    pub events: Vec<String>,
+}
+
+/// Runs a seed.
+///
+/// # Errors
+///
+/// What was wrong, a panic of the broker included.
+pub fn run(seed: u64, printed: bool) -> Result<Report, Failure> {
+    run_with(seed, printed, Options::of)
+}
+
+/// Runs a seed on a perfect network, with one shard and two clients.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_calm(seed: u64, printed: bool) -> Result<Report, Failure> {
+    run_with(seed, printed, Options::calm)
+}
+
+fn run_with(
+    seed: u64,
+    printed: bool,
+    options: fn(&mut Random) -> Options,
+) -> Result<Report, Failure> {
+    let mut random = Random::new(seed);
+    let options = options(&mut random);
+    let mut simulation = Simulation::new(options, random, printed);
+    let ran = catch_unwind(AssertUnwindSafe(|| simulation.run()));
+    let mut scene = match &ran {
+        Ok(()) => simulation.broker.scene.borrow_mut(),
+        // Whoever has panicked may have been using the scene.
+        Err(_) => match simulation.broker.scene.try_borrow_mut() {
+            Ok(scene) => scene,
+            Err(_) => return Err(Failure::new(seed, 0, "the broker has panicked", Vec::new())),
+        },
+    };
+    if ran.is_err() {
+        scene.fail(None, "the broker has panicked".to_owned());
+    }
+    match scene.failure.take() {
+        Some((client, finding)) => {
+            let events = client.map(|client| scene.trace.last_of(client)).unwrap_or_default();
+            Err(Failure::new(seed, scene.step, &finding, events))
+        }
+        None => Ok(Report {
+            hash: scene.trace.hash(),
+            steps: scene.step,
+            publications: scene.model.publications.len(),
+        }),
+    }
+}
+
+impl Failure {
+    fn new(seed: u64, step: u64, finding: &str, events: Vec<String>) -> Self {
+        Self { seed, step, finding: finding.to_owned(), events }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(formatter, "seed {} failed at step {}: {}", self.seed, self.step, self.finding)?;
+        for event in &self.events {
+            writeln!(formatter, "  {event}")?;
+        }
+        Ok(())
+    }
+}
+
+/// A broker and its clients.
+struct Simulation {
+    broker: Rc<Broker>,
+    clients: Vec<Client>,
+}
+
+impl Drop for Simulation {
+    fn drop(&mut self) {
+        self.broker.drop_turns();
+    }
+}
+
+impl Simulation {
+    fn new(options: Options, mut random: Random, printed: bool) -> Self {
+        let wire = Wire::new(options.shards, options.network.clone(), random.fork());
+        let mut scene = Scene {
+            now: Instant::from_nanos(1_000_000_000),
+            step: 0,
+            phase: Phase::Chaos,
+            agenda: Agenda::default(),
+            wire,
+            model: Model::new(options.topics),
+            trace: Trace::new(options.clients + 1, printed),
+            random,
+            options,
+            failure: None,
+            last_activity: Instant::ZERO,
+        };
+        scene.trace.print(&format!("{:#?}", scene.options));
+        let clients = (0..scene.options.clients)
+            .map(|index| Client::new(index, &mut scene))
+            .collect::<Vec<_>>();
+        for client in &clients {
+            scene.trace.print(&format!("{} {:?} {:?}", client.id, client.version, client.kind));
+            scene.plan(0, Occasion::Tick(client.index));
+        }
+        Self { broker: Broker::new(scene), clients }
+    }
+
+    fn run(&mut self) {
+        self.run_until("the chaos ends", |simulation| {
+            simulation.clients.iter().all(|client| client.operations_left == 0)
+        });
+        self.heal();
+        self.run_until("all is delivered and acknowledged", Self::is_at_rest);
+        self.check_deliveries();
+        self.observe();
+        self.broker.scene.borrow_mut().phase = Phase::Leave;
+        self.run_until("all clients have left", |simulation| {
+            simulation.clients.iter().all(|client| client.has_left)
+        });
+        self.check_nothing_is_left();
+        for mailbox in self.broker.post.iter() {
+            mailbox.post(Letter::ShutDown);
+            mailbox.wake();
+        }
+        self.run_until("the broker has ended", |simulation| simulation.broker.has_ended());
+    }
+
+    /// Runs until something is so, which must be before the time is over.
+    fn run_until(&mut self, what: &str, is_done: impl Fn(&Self) -> bool) {
+        let (begin, first_step) = {
+            let scene = self.broker.scene.borrow();
+            (scene.now, scene.step)
+        };
+        while self.broker.scene.borrow().failure.is_none() && !is_done(self) {
+            self.step();
+            let mut scene = self.broker.scene.borrow_mut();
+            let waited = scene.now.saturating_duration_since(begin);
+            if waited > PATIENCE || scene.step - first_step > MOST_STEPS {
+                scene.fail(None, format!("waited in vain until {what}"));
+            }
+        }
+    }
+
+    /// Lets the next thing happen: a turn, or an occasion.
+    fn step(&mut self) {
+        self.plan_late_answers();
+        let runnable = self.broker.runnable();
+        let next_time = {
+            let scene = self.broker.scene.borrow();
+            let times = [scene.agenda.next_time(), self.broker.next_deadline()];
+            times.into_iter().flatten().min()
+        };
+        let mut scene = self.broker.scene.borrow_mut();
+        let due = scene.agenda.next_time().is_some_and(|at| at <= scene.now);
+        // Now and then a shard is slow, and the world goes on without it.
+        let passed_over = scene.random.chance(if due { PerMille(500) } else { PerMille(50) });
+        if !runnable.is_empty() && !passed_over {
+            let shard = *scene.random.pick(&runnable);
+            drop(scene);
+            self.broker.run(shard);
+            return;
+        }
+        if let Some(at) = next_time {
+            scene.now = scene.now.max(at);
+        }
+        let occasion = match scene.agenda.next_time() {
+            Some(at) if at <= scene.now => scene.agenda.pop(),
+            _ => None,
+        };
+        scene.step += 1;
+        drop(scene);
+        if let Some((_, occasion)) = occasion {
+            self.happen(occasion);
+        }
+    }
+
+    fn happen(&mut self, occasion: Occasion) {
+        let broker = Rc::clone(&self.broker);
+        let scene = &mut *broker.scene.borrow_mut();
+        match occasion {
+            Occasion::Knock(id) => scene.wire.knock(id),
+            Occasion::Arrival(id, direction) => {
+                let now = scene.now;
+                scene.wire.arrive(id, direction, now);
+                if direction == crate::agenda::Direction::Down {
+                    let client = scene.wire.connections[id as usize].client;
+                    self.clients[client].read(id, scene);
+                }
+            }
+            Occasion::Room(id, direction) => {
+                let client = scene.wire.connections[id as usize].client;
+                if scene.wire.give_room(id, direction)
+                    && direction == crate::agenda::Direction::Up
+                {
+                    self.clients[client].flush(scene);
+                }
+            }
+            Occasion::Readable(id) => scene.wire.tell_readable(id),
+            Occasion::Reset(id) => scene.wire.reset(id),
+            Occasion::ClientReads(client, id) => self.clients[client].read(id, scene),
+            Occasion::Tick(client) => self.clients[client].tick(scene),
+            Occasion::Durable(writer, counter) => {
+                broker.store.make_durable(writer, counter);
+                broker.post[usize::from(writer)].wake();
+            }
+            Occasion::Fetch(number) => {
+                if let Some(fetched) = broker.store.answer(number) {
+                    let mailbox = &broker.post[fetched.session.shard.as_usize()];
+                    mailbox.post(Letter::Fetched(fetched));
+                    mailbox.wake();
+                }
+            }
+            Occasion::Answer(number) => {
+                if let Some((shard, answer)) = broker.access.answer(number) {
+                    let mailbox = &broker.post[shard.as_usize()];
+                    mailbox.post(Letter::Answer(answer));
+                    mailbox.wake();
+                }
+            }
+            Occasion::LogHasRoom => {
+                broker.store.empty();
+                broker.post.iter().for_each(ferrymq_server::Mailbox::wake);
+            }
+        }
+    }
+
+    /// What store and control plane were asked is answered at some time.
+    fn plan_late_answers(&self) {
+        let mut scene = self.broker.scene.borrow_mut();
+        let durable_us = scene.options.store.durable_us;
+        for (writer, counter) in self.broker.store.take_appended() {
+            let delay = scene.random.between(0, durable_us);
+            scene.plan(delay, Occasion::Durable(writer, counter));
+        }
+        for number in self.broker.store.take_late_fetches() {
+            let delay = scene.random.between(0, LATEST_ANSWER_US);
+            scene.plan(delay, Occasion::Fetch(number));
+        }
+        for number in self.broker.access.take_asked() {
+            let delay = scene.random.between(0, LATEST_ANSWER_US);
+            scene.plan(delay, Occasion::Answer(number));
+        }
+        if self.broker.store.perhaps_fill() {
+            let delay = scene.random.between(0, LATEST_ANSWER_US);
+            scene.plan(delay, Occasion::LogHasRoom);
+        }
+    }
+
+    /// Nothing goes wrong from now on.
+    fn heal(&self) {
+        let mut scene = self.broker.scene.borrow_mut();
+        scene.trace.print("healed");
+        scene.phase = Phase::Drain;
+        scene.wire.heal();
+        scene.last_activity = scene.now;
+        drop(scene);
+        self.broker.store.heal();
+        self.broker.access.heal();
+        self.broker.post.iter().for_each(ferrymq_server::Mailbox::wake);
+    }
+
+    fn is_at_rest(&self) -> bool {
+        let scene = self.broker.scene.borrow();
+        let quiet = scene.now.saturating_duration_since(scene.last_activity);
+        quiet > REST
+            && self.clients.iter().all(|client| {
+                client.is_at_rest() || client.kind == Kind::Transient
+            })
+    }
+
+    fn check_deliveries(&self) {
+        let mut scene = self.broker.scene.borrow_mut();
+        for client in &self.clients {
+            client.check_owed(&mut scene);
+        }
+        for filter in SHARED_FILTERS {
+            check_group(filter, &self.clients, &mut scene);
+        }
+        let kept = self.broker.store.message_count();
+        if kept > 0 {
+            scene.fail(None, format!("the store keeps {kept} messages that nobody is owed"));
+        }
+        let queued = self.broker.directory.metrics().messages_queued();
+        if queued > 0 {
+            scene.fail(None, format!("{queued} messages are counted as queued"));
+        }
+    }
+
+    /// A new client subscribes to everything and sees what is retained.
+    fn observe(&mut self) {
+        let index = self.clients.len();
+        {
+            let mut scene = self.broker.scene.borrow_mut();
+            if scene.failure.is_some() {
+                return;
+            }
+            let observer = Client::observer(index, &mut scene);
+            scene.plan(0, Occasion::Tick(index));
+            scene.last_activity = scene.now;
+            self.clients.push(observer);
+        }
+        self.run_until("the observer has seen everything", |simulation| {
+            simulation.is_at_rest() && simulation.clients[index].is_at_rest()
+        });
+        let mut scene = self.broker.scene.borrow_mut();
+        let seen = &self.clients[index].retained_seen;
+        for (number, topic) in scene.model.topics.clone().iter().enumerate() {
+            let found = seen.get(topic).and_then(|payload| scene.model.recognize(payload));
+            if !scene.model.may_be_retained(number, found) {
+                let finding = format!("{found:?} must not be what is retained for {topic}");
+                scene.fail(None, finding);
+            }
+        }
+    }
+
+    fn check_nothing_is_left(&mut self) {
+        // What lingers has an end of its own.
+        let deadline = {
+            let scene = self.broker.scene.borrow();
+            scene.now.saturating_add(Duration::from_secs(20))
+        };
+        self.run_until("connections have ended", |simulation| {
+            simulation.broker.scene.borrow().now > deadline
+        });
+        let metrics = self.broker.directory.metrics();
+        let left = [
+            ("sessions", metrics.sessions()),
+            ("connected clients", metrics.clients_connected()),
+            ("queued messages", metrics.messages_queued()),
+            ("connections", self.broker.connection_count() as u64),
+            ("subscriptions", self.broker.directory.subscription_counts().0 as u64),
+            ("stored messages", self.broker.store.message_count() as u64),
+            ("unread mailboxes", {
+                self.broker.post.iter().filter(|mailbox| !mailbox.is_empty()).count() as u64
+            }),
+        ];
+        for (what, count) in left {
+            if count != 0 {
+                self.broker.scene.borrow_mut().fail(None, format!("{count} {what} are left"));
+            }
+        }
+    }
+}
+
+/// Each message for a group was given to one member.
+fn check_group(filter: &str, clients: &[Client], scene: &mut Scene) {
+    let stable: Vec<(&Client, &crate::model::Subscription)> = clients
+        .iter()
+        .filter(|client| client.is_persistent())
+        .flat_map(|client| client.session.subscriptions.iter().map(move |found| (client, found)))
+        .filter(|(_, found)| found.filter == filter && found.ended_at.is_none())
+        .collect();
+    let broken = scene.model.broken_groups.contains(filter);
+    // What is too large for the member that was picked is nobody's.
+    let all_large = clients.iter().all(|client| client.maximum_packet_size.is_none());
+    for number in 0..scene.model.publications.len() {
+        let Publication { qos, sends, retain, .. } = scene.model.publications[number];
+        if !crate::model::matches(filter, scene.model.topic_of(number)) || retain {
+            continue;
+        }
+        let receptions = scene.model.shared_receptions.get(&number).copied().unwrap_or(0);
+        let owed = stable
+            .iter()
+            .any(|(client, found)| scene.model.is_owed(number, found, client.index, None));
+        // A QoS 2 message that was sent to a member is lost with its session [MQTT-4.8.2-5].
+        let may_be_lost = broken && qos == QoS::ExactlyOnce;
+        if owed && receptions == 0 && all_large && !may_be_lost {
+            scene.fail(None, format!("message #{number} to the group {filter} is lost"));
+        }
+        if receptions > sends.max(1) && (qos == QoS::ExactlyOnce || !broken) {
+            let finding =
+                format!("message #{number} has reached the group {filter} {receptions} times");
+            scene.fail(None, finding);
+        }
+    }
+}
+
+/// The longest time until an answer of the store or the control plane, in microseconds.
+const LATEST_ANSWER_US: usize = 200_000;
+/// How long nothing must happen until all is done.
+const REST: Duration = Duration::from_secs(3);
+/// The longest virtual time of a phase.
+const PATIENCE: Duration = Duration::from_secs(600);
+const MOST_STEPS: u64 = 2_000_000;
