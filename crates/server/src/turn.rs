@@ -45,6 +45,8 @@ pub struct Turn<N: Network> {
     now: Instant,
     /// Up to where the shard has been told that its records are durable.
     durable: u64,
+    /// Whether the shard has been told that the log is full.
+    log_is_full: bool,
     /// What is read goes here first.
     buffer: Vec<u8>,
     /// Connections to be read from.
@@ -130,6 +132,7 @@ impl<N: Network> Turn<N> {
             connections: Connections::new(),
             now,
             durable: 0,
+            log_is_full: false,
             buffer: vec![0; READ_BUFFER_BYTES],
             ready: VecDeque::new(),
             unflushed: Vec::new(),
@@ -155,7 +158,8 @@ impl<N: Network> Turn<N> {
         self.accept();
         self.gather_readable();
         self.read();
-        self.shard.set_log_full(self.store.is_full());
+        self.log_is_full = self.store.is_full();
+        self.shard.set_log_full(self.log_is_full);
         self.shard.advance(self.now);
         self.finish();
         self.close_overdue();
@@ -195,7 +199,11 @@ impl<N: Network> Turn<N> {
             || !self.ready.is_empty()
             || !self.unflushed.is_empty()
             || self.acceptor.has_work();
-        if work || !self.mailbox().fall_asleep() || self.mail_has_room_again() {
+        if work
+            || !self.mailbox().fall_asleep()
+            || self.mail_has_room_again()
+            || self.store_has_news()
+        {
             return Some(Duration::ZERO);
         }
         let deadline = [
@@ -279,6 +287,13 @@ impl<N: Network> Turn<N> {
         }
         self.note_mail_waiting();
         self.mail_waiting.iter().all(|bytes| *bytes < limit)
+    }
+
+    /// Whether records have become durable, or the log has room, since the store was last looked at.
+    /// Asked after we said that we sleep: a store that rang before that was not heard.
+    fn store_has_news(&self) -> bool {
+        self.store.durable(self.index) > self.durable
+            || self.store.is_full() != self.log_is_full
     }
 
     fn arrive(&mut self, arrival: Arrival<N::Socket>) {
