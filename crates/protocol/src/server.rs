@@ -479,9 +479,26 @@ pub fn refuse(version: Version, reason: ReasonCode, out: &mut Vec<u8>) {
     let _ = Packet::ConnAck(packet).encode(version, out);
 }
 
-/// The version that a malformed CONNECT seems to speak, from its protocol level byte, so that it
-/// can be refused in its own words. `None` if it cannot even be told that it speaks MQTT.
-pub fn version_of_malformed_connect(bytes: &[u8]) -> Option<Version> {
+/// Refuses a CONNECT that cannot be read, in its own words as far as they can be told. MQTT 5.0 has
+/// a reason for everything; before it, only a protocol version that we do not speak is told
+/// [MQTT-3.1.2-2 of 3.1.1], and the rest ends without a word.
+pub fn refuse_malformed(bytes: &[u8], error: ProtocolError, out: &mut Vec<u8>) {
+    let reason = error.reason();
+    match version_of_malformed_connect(bytes) {
+        Some(Version::V5) => refuse(Version::V5, reason, out),
+        Some(version) if reason == ReasonCode::UnsupportedProtocolVersion => {
+            refuse(version, reason, out);
+        }
+        _ => {}
+    }
+}
+
+/// The version that a malformed CONNECT seems to speak, from its protocol level byte. `None` if it
+/// cannot even be told that it speaks MQTT.
+fn version_of_malformed_connect(bytes: &[u8]) -> Option<Version> {
+    if bytes.first()? >> 4 != PacketType::Connect as u8 {
+        return None;
+    }
     let header = bytes.iter().skip(1).position(|byte| byte & 0x80 == 0)?;
     let body = bytes.get(header.checked_add(2)?..)?;
     match body {
