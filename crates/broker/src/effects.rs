@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use crate::access::Ask;
 use crate::directory::Directory;
-use crate::identity::{ConnectionId, Partition, RecordId, RecordNumber, SessionNumber, ShardIndex};
+use crate::identity::{
+    ConnectionId, Epoch, Partition, RecordId, RecordNumber, SessionNumber, ShardIndex,
+};
 use crate::limits::Limits;
 use crate::mail::Outbox;
 use crate::metrics::ShardMetrics;
@@ -103,7 +105,13 @@ impl Effects {
         }
         let records = std::mem::take(&mut self.records);
         let first = self.next_counter - records.len() as u64;
-        Some(RecordBatch { writer: self.shard, first, records })
+        Some(RecordBatch {
+            partition: Partition::LOCAL,
+            epoch: Epoch::FIRST,
+            writer: self.shard,
+            first,
+            records,
+        })
     }
 
     pub(crate) const fn set_durable(&mut self, counter: u64) {

@@ -20,6 +20,16 @@ impl Partition {
     pub const LOCAL: Self = Self(0);
 }
 
+/// Which term of its owner a partition's records were made in: whoever takes a partition over raises
+/// it, and what an earlier owner still writes is refused. On one machine it is always the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u64);
+
+impl Epoch {
+    /// The only epoch of a broker on one machine.
+    pub const FIRST: Self = Self(0);
+}
+
 /// A record's number within its partition: the shard that wrote it and that shard's counter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordNumber(u64);

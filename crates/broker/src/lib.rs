@@ -43,7 +43,7 @@ pub use access::{Access, AllowAll, Answer, Ask, AskedQuestion, Asker, Question, 
 pub use close::Cause;
 pub use directory::Directory;
 pub use identity::{
-    ConnectionId, GroupNumber, Partition, RecordId, RecordNumber, SessionNumber, SessionRef,
+    ConnectionId, Epoch, GroupNumber, Partition, RecordId, RecordNumber, SessionNumber, SessionRef,
     ShardIndex,
 };
 pub use limits::Limits;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ferrymq_codec::{PacketId, QoS, SubscriptionOptions};
 
-use crate::identity::{RecordNumber, SessionNumber, SessionRef, ShardIndex};
+use crate::identity::{Epoch, Partition, RecordNumber, SessionNumber, SessionRef, ShardIndex};
 use crate::message::Message;
 
 /// Something that has become true.
@@ -159,6 +159,10 @@ pub struct StoredTarget {
 /// The records of one turn, in order and without gaps.
 #[derive(Debug)]
 pub struct RecordBatch {
+    /// Whose log they belong to.
+    pub partition: Partition,
+    /// The term in which they were made.
+    pub epoch: Epoch,
     /// The shard that made them.
     pub writer: ShardIndex,
     /// The counter of the first; each further one counts one more.

@@ -146,7 +146,7 @@ impl Writer {
 
 #[cfg(test)]
 mod tests {
-    use ferrymq_broker::{Publication, SessionRef};
+    use ferrymq_broker::{Epoch, Partition, Publication, SessionRef};
     use ferrymq_codec::{PacketId, Properties, QoS, TopicName};
     use ferrymq_protocol::time::Instant;
 
@@ -155,6 +155,11 @@ mod tests {
     const WRITER: ShardIndex = ShardIndex(1);
     const HERS: SessionNumber = SessionNumber(5);
     const HIS: SessionNumber = SessionNumber(6);
+
+    fn batch(writer: ShardIndex, records: Vec<Record>) -> RecordBatch {
+        let (partition, epoch) = (Partition::LOCAL, Epoch::FIRST);
+        RecordBatch { partition, epoch, writer, first: 1, records }
+    }
 
     fn message() -> Record {
         let publication = Publication {
@@ -183,7 +188,7 @@ mod tests {
     fn store(more: Vec<Record>) -> MemoryStore {
         let store = MemoryStore::new(2);
         let records = [vec![message()], more].concat();
-        store.append(RecordBatch { writer: WRITER, first: 1, records });
+        store.append(batch(WRITER, records));
         store
     }
 
@@ -216,7 +221,7 @@ mod tests {
         assert!(is_owed(&store, HIS));
         let packet_id = PacketId::new(1).unwrap();
         let records = vec![Record::Released { session: HIS, message: number(), packet_id }];
-        store.append(RecordBatch { writer: ShardIndex(0), first: 1, records });
+        store.append(batch(ShardIndex(0), records));
         assert_eq!(store.message_count(), 0);
     }
 
