@@ -18,9 +18,9 @@ pub(crate) fn measure(
     subject: &Subject,
     subscribers: u32,
     duration: Duration,
-    pin: bool,
+    core: Option<u32>,
 ) -> Result<Vec<Sample>> {
-    let running = subject.start(pin)?;
+    let running = subject.start(core)?;
     let mut audience = Audience::open(running.port(), subscribers)?;
     let mut publisher = Link::mqtt(running.port(), "publisher")?;
     let message = wire::publish(TOPIC, 0, 0, &[b'x'; 64]);

@@ -8,8 +8,12 @@ use crate::subject::Subject;
 use crate::wire::Link;
 
 /// Measures a fresh broker without and with its connections.
-pub(crate) fn measure(subject: &Subject, connections: u32, pin: bool) -> Result<Vec<Sample>> {
-    let running = subject.start(pin)?;
+pub(crate) fn measure(
+    subject: &Subject,
+    connections: u32,
+    core: Option<u32>,
+) -> Result<Vec<Sample>> {
+    let running = subject.start(core)?;
     // The first connection brings what a broker allocates only once.
     let first = Link::subscriber(running.port(), 0, "idle/first", 0)?;
     let before = running.resident_bytes()?;

@@ -10,7 +10,10 @@ pub(crate) fn describe() -> Value {
     let processor = field("/proc/cpuinfo", "model name");
     let memory = field("/proc/meminfo", "MemTotal");
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").ok();
-    let cores = std::thread::available_parallelism().map(usize::from).ok();
+    // Not what this process may use: it may be kept on one core.
+    let cores = fs::read_to_string("/proc/cpuinfo")
+        .map(|text| text.lines().filter(|line| line.starts_with("processor")).count())
+        .ok();
     let commit = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output().ok();
     let commit = commit
         .filter(|output| output.status.success())

@@ -87,9 +87,13 @@ struct Plan {
     /// How many subscribers fanout has
     #[arg(long, value_name = "N", default_value_t = 1000)]
     subscribers: u32,
-    /// Keep the load generator on core 0 and the brokers on core 1
-    #[arg(long)]
-    pin: bool,
+    /// Keep the load generator on this core
+    #[arg(long, value_name = "CORE")]
+    load_core: Option<u32>,
+    /// Keep the brokers on this core; with the load generator's, one message at a
+    /// time costs no interrupt between cores
+    #[arg(long, value_name = "CORE")]
+    broker_core: Option<u32>,
     /// The directory that takes the run's report
     #[arg(long, value_name = "PATH", default_value = "bench/runs")]
     out: PathBuf,
@@ -104,8 +108,8 @@ enum Experiment {
 
 fn run(plan: &Plan, experiments: &[Experiment]) -> Result<()> {
     process::raise_file_limit(plan.connections.max(plan.subscribers) + 1000)?;
-    if plan.pin {
-        process::pin_self()?;
+    if let Some(core) = plan.load_core {
+        process::pin_self(core)?;
     }
     let subjects = subjects(plan)?;
     let mut samples = Vec::new();
@@ -122,7 +126,7 @@ fn run(plan: &Plan, experiments: &[Experiment]) -> Result<()> {
             }
         }
     }
-    let report = Report::new(&subjects, plan.rounds, plan.pin, samples);
+    let report = Report::new(&subjects, plan.rounds, [plan.load_core, plan.broker_core], samples);
     let path = report.write(&plan.out)?;
     eprintln!("written to {}", path.display());
     Ok(())
@@ -149,8 +153,10 @@ fn subjects(plan: &Plan) -> Result<Vec<Subject>> {
 fn measure(experiment: Experiment, subject: &Subject, plan: &Plan) -> Result<Vec<Sample>> {
     let duration = Duration::from_secs(plan.seconds);
     match experiment {
-        Experiment::PeerToPeer => peer_to_peer::measure(subject, duration, plan.pin),
-        Experiment::Idle => idle::measure(subject, plan.connections, plan.pin),
-        Experiment::FanOut => fan_out::measure(subject, plan.subscribers, duration, plan.pin),
+        Experiment::PeerToPeer => peer_to_peer::measure(subject, duration, plan.broker_core),
+        Experiment::Idle => idle::measure(subject, plan.connections, plan.broker_core),
+        Experiment::FanOut => {
+            fan_out::measure(subject, plan.subscribers, duration, plan.broker_core)
+        }
     }
 }

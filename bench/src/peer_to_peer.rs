@@ -11,8 +11,12 @@ use crate::subject::{Running, Subject};
 use crate::wire::{self, Link, PUBACK, PUBLISH};
 
 /// Measures all cases on one fresh subject.
-pub(crate) fn measure(subject: &Subject, duration: Duration, pin: bool) -> Result<Vec<Sample>> {
-    let running = subject.start(pin)?;
+pub(crate) fn measure(
+    subject: &Subject,
+    duration: Duration,
+    core: Option<u32>,
+) -> Result<Vec<Sample>> {
+    let running = subject.start(core)?;
     let mut samples = Vec::new();
     for qos in [0, 1] {
         for window in [1, 32] {

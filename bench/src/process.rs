@@ -1,7 +1,8 @@
 //! What the kernel says about a process, and what it lets us ask of one.
 
 use std::fs;
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -43,25 +44,22 @@ pub(crate) fn raise_file_limit(files: u32) -> Result<()> {
     Ok(())
 }
 
-/// Keeps this process on the load generator's core.
-pub(crate) fn pin_self() -> Result<()> {
+/// Keeps this process on a core.
+pub(crate) fn pin_self(core: u32) -> Result<()> {
     let pid = std::process::id().to_string();
     let pinned = Command::new("taskset")
-        .args(["--all-tasks", "--cpu-list", "--pid", LOAD_CORE, &pid])
-        .stdout(std::process::Stdio::null())
+        .args(["--all-tasks", "--cpu-list", "--pid", &core.to_string(), &pid])
+        .stdout(Stdio::null())
         .status()
-        .context("--pin needs taskset (of util-linux)")?;
+        .context("pinning needs taskset (of util-linux)")?;
     ensure!(pinned.success(), "taskset: {pinned}");
     Ok(())
 }
 
-/// A command for a broker on its own core.
-pub(crate) fn pinned(program: &std::path::Path) -> Command {
+/// A command for a program, kept on `core` where there is one.
+pub(crate) fn command_on(core: Option<u32>, program: &Path) -> Command {
+    let Some(core) = core else { return Command::new(program) };
     let mut command = Command::new("taskset");
-    command.args(["--cpu-list", BROKER_CORE]).arg(program);
+    command.args(["--cpu-list", &core.to_string()]).arg(program);
     command
 }
-
-const LOAD_CORE: &str = "0";
-
-const BROKER_CORE: &str = "1";

@@ -16,7 +16,8 @@ use crate::subject::Subject;
 #[derive(Debug)]
 pub(crate) struct Report {
     rounds: u32,
-    pinned: bool,
+    /// Of the load generator and of the brokers.
+    cores: [Option<u32>; 2],
     seconds_since_epoch: u64,
     machine: Value,
     /// Name, version and configuration.
@@ -28,7 +29,7 @@ impl Report {
     pub(crate) fn new(
         subjects: &[Subject],
         rounds: u32,
-        pinned: bool,
+        cores: [Option<u32>; 2],
         samples: Vec<Sample>,
     ) -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -38,7 +39,7 @@ impl Report {
             .collect();
         Self {
             rounds,
-            pinned,
+            cores,
             seconds_since_epoch: since_epoch.as_secs(),
             machine: machine::describe(),
             subjects,
@@ -85,7 +86,8 @@ impl Report {
             "date": self.date(),
             "machine": self.machine,
             "rounds": self.rounds,
-            "pinned": self.pinned,
+            "load_core": self.cores[0],
+            "broker_core": self.cores[1],
             "subjects": subjects,
             "samples": samples,
         })
@@ -96,8 +98,12 @@ impl Report {
         for name in ["processor", "cores", "memory", "kernel", "commit"] {
             writeln!(text, "- {name}: {}", self.machine[name].to_string().trim_matches('"'))?;
         }
-        let pinned = if self.pinned { ", broker and load on a core each" } else { "" };
-        writeln!(text, "- medians of {} rounds{pinned}", self.rounds)?;
+        writeln!(text, "- medians of {} rounds", self.rounds)?;
+        for (who, core) in ["load generator", "brokers"].iter().zip(self.cores) {
+            if let Some(core) = core {
+                writeln!(text, "- {who} on core {core}")?;
+            }
+        }
         for (name, version, _) in &self.subjects {
             if let Some(version) = version {
                 writeln!(text, "- {name}: {version}")?;

@@ -61,10 +61,8 @@ impl Subject {
         }
     }
 
-    pub(crate) fn start(&self, pin: bool) -> Result<Running> {
-        let command = |program: &Path| {
-            if pin { process::pinned(program) } else { Command::new(program) }
-        };
+    pub(crate) fn start(&self, core: Option<u32>) -> Result<Running> {
+        let command = |program: &Path| process::command_on(core, program);
         match self {
             Self::FerryMq(path) | Self::OneShard(path) => {
                 let mut command = command(path);
