@@ -290,13 +290,15 @@ impl Link {
             Reply::ConnAck(welcome) => self.connack(welcome, limits, out),
             Reply::PubAck(packet_id, reason) => {
                 self.unacknowledged = self.unacknowledged.saturating_sub(1);
-                self.send(&Packet::PubAck(acknowledgement(*packet_id, *reason)), out);
+                let reason = told(*reason, PacketType::PubAck);
+                self.send(&Packet::PubAck(acknowledgement(*packet_id, reason)), out);
             }
             Reply::PubRec(packet_id, reason) => {
                 if reason.is_error() {
                     self.unacknowledged = self.unacknowledged.saturating_sub(1);
                 }
-                self.send(&Packet::PubRec(acknowledgement(*packet_id, *reason)), out);
+                let reason = told(*reason, PacketType::PubRec);
+                self.send(&Packet::PubRec(acknowledgement(*packet_id, reason)), out);
             }
             Reply::PubRel(packet_id, reason) => {
                 self.send(&Packet::PubRel(acknowledgement(*packet_id, *reason)), out);
@@ -306,12 +308,10 @@ impl Link {
                 self.send(&Packet::PubComp(acknowledgement(*packet_id, *reason)), out);
             }
             Reply::SubAck(packet_id, reasons) => {
-                let reasons: Vec<u8> = reasons.iter().map(|reason| *reason as u8).collect();
-                self.suback(*packet_id, &reasons, PacketType::SubAck, out);
+                self.suback(*packet_id, reasons, PacketType::SubAck, out);
             }
             Reply::UnsubAck(packet_id, reasons) => {
-                let reasons: Vec<u8> = reasons.iter().map(|reason| *reason as u8).collect();
-                self.suback(*packet_id, &reasons, PacketType::UnsubAck, out);
+                self.suback(*packet_id, reasons, PacketType::UnsubAck, out);
             }
         }
     }
@@ -422,8 +422,15 @@ impl Link {
         self.send(&Packet::ConnAck(packet), out);
     }
 
-    fn suback(&self, packet_id: PacketId, reasons: &[u8], kind: PacketType, out: &mut Vec<u8>) {
-        let Ok(reasons) = ReasonCodes::parse(reasons, kind) else {
+    fn suback(
+        &self,
+        packet_id: PacketId,
+        reasons: &[ReasonCode],
+        kind: PacketType,
+        out: &mut Vec<u8>,
+    ) {
+        let reasons: Vec<u8> = reasons.iter().map(|reason| told(*reason, kind) as u8).collect();
+        let Ok(reasons) = ReasonCodes::parse(&reasons, kind) else {
             return;
         };
         let answer = SubAck { packet_id, properties: Properties::EMPTY, reasons };
@@ -563,6 +570,15 @@ fn welcome_properties<'a>(
     ]
     .into_iter()
     .flatten()
+}
+
+/// The reason as this packet can say it: who decides on access knows more reasons than fit into
+/// every packet.
+const fn told(reason: ReasonCode, packet_type: PacketType) -> ReasonCode {
+    match reason.is_valid_in(packet_type) {
+        true => reason,
+        false => ReasonCode::UnspecifiedError,
+    }
 }
 
 fn acknowledgement(packet_id: PacketId, reason: ReasonCode) -> Acknowledgement<'static> {
