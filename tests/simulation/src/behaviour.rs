@@ -200,21 +200,23 @@ impl Client {
         }
         let does = scene.options.clients_do;
         let chaos = scene.phase == Phase::Chaos;
-        let clean =
-            self.kind == Kind::Transient || (chaos && scene.random.chance(does.discard));
+        let clean = self.kind == Kind::Transient
+            || self.session.must_begin
+            || (chaos && scene.random.chance(does.discard));
         let now = scene.now;
         let connection = scene.wire.open(self.index, now, &mut scene.agenda);
         let mut link = Link::new(connection, clean, now);
         if clean {
             self.break_groups(scene);
             let is_transient = self.version != Version::V5;
-            self.session = Session { is_transient, ..Session::default() };
+            self.session = Session { is_transient, must_begin: true, ..Session::default() };
             // Before CONNACK one message is all that is certainly allowed.
             link.quota = 1;
         }
         self.session.connects += 1;
         for outgoing in &mut self.session.outgoing {
             outgoing.sent = false;
+            outgoing.counted = false;
         }
         if chaos && scene.random.chance(does.wills) {
             let topic = scene.random.below(scene.options.topics);
@@ -284,8 +286,7 @@ impl Client {
 
     fn disconnect(&mut self, scene: &mut Scene) {
         scene.note(self.index, "sends DISCONNECT");
-        let disconnect =
-            Disconnect { reason: ReasonCode::Success, properties: Properties::EMPTY };
+        let disconnect = Disconnect { reason: ReasonCode::Success, properties: Properties::EMPTY };
         self.send(&Packet::Disconnect(disconnect), scene);
         if let Some(link) = &mut self.link {
             link.finishing = true;
@@ -346,7 +347,8 @@ impl Client {
             });
         }
         let mut bytes = Vec::new();
-        let filters = wanted.iter().map(|(filter, options)| (TopicFilter::trusted(filter), *options));
+        let filters =
+            wanted.iter().map(|(filter, options)| (TopicFilter::trusted(filter), *options));
         SubscriptionFilters::encode_into(filters, &mut bytes).expect("filters are short");
         let mut properties = PropertyBuffer::new();
         if let Some(identifier) = identifier.and_then(NonZeroU32::new) {
@@ -428,9 +430,14 @@ impl Client {
             self.send_publish(number, Delivery::AtMostOnce, scene);
         } else {
             let packet_id = self.next_packet_id();
-            let outgoing =
-                Outgoing { packet_id, publication: number, qos, released: false, sent: false };
-            self.session.outgoing.push_back(outgoing);
+            self.session.outgoing.push_back(Outgoing {
+                packet_id,
+                publication: number,
+                qos,
+                released: false,
+                sent: false,
+                counted: false,
+            });
             self.send_outgoing(scene);
         }
     }
@@ -459,6 +466,7 @@ impl Client {
             }
             link.quota -= 1;
             outgoing.sent = true;
+            outgoing.counted = true;
             let packet_id =
                 PacketId::new(outgoing.packet_id).expect("packet identifiers are not zero");
             let (delivery, answer) = match outgoing.qos {

@@ -74,10 +74,8 @@ impl Broker {
         let shards = scene.options.shards;
         let count = usize::from(shards);
         let bells: Vec<Arc<AtomicBool>> = (0..shards).map(|_| Arc::default()).collect();
-        let post: Vec<Mailbox<Socket>> = bells
-            .iter()
-            .map(|bell| Mailbox::new(Box::new(Bell(Arc::clone(bell)))))
-            .collect();
+        let post: Vec<Mailbox<Socket>> =
+            bells.iter().map(|bell| Mailbox::new(Box::new(Bell(Arc::clone(bell))))).collect();
         let store = scene.options.store.clone();
         let store = Arc::new(LateStore::new(shards, store, scene.random.fork()));
         let access = LateAccess::new(scene.options.access, scene.random.fork());
@@ -114,8 +112,7 @@ impl Broker {
                 now,
                 seed,
             });
-            let network =
-                VirtualNetwork { shard: index.as_usize(), broker: Rc::clone(self) };
+            let network = VirtualNetwork { shard: index.as_usize(), broker: Rc::clone(self) };
             *turn.borrow_mut() = Some(Box::new(Turn::new(TurnParts {
                 network,
                 shard,

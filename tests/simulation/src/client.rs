@@ -56,10 +56,13 @@ pub(crate) struct Session {
     /// It ends with its connection although the client's other sessions do not: what MQTT 3.1.1
     /// makes of a clean session.
     pub(crate) is_transient: bool,
+    /// A clean start was asked for and not confirmed: what session the broker has is unknown, so
+    /// it is asked for again.
+    pub(crate) must_begin: bool,
     pub(crate) connects: usize,
     pub(crate) outgoing: VecDeque<Outgoing>,
     pub(crate) last_packet_id: u16,
-    incoming: BTreeMap<u16, Incoming>,
+    pub(crate) incoming: BTreeMap<u16, Incoming>,
     pub(crate) subscriptions: Vec<Subscription>,
     /// How often each publication was delivered.
     pub(crate) deliveries: BTreeMap<usize, usize>,
@@ -76,11 +79,13 @@ pub(crate) struct Outgoing {
     pub(crate) released: bool,
     /// PUBLISH or PUBREL was sent on this connection.
     pub(crate) sent: bool,
+    /// It was PUBLISH, which counts against the broker's receive maximum.
+    pub(crate) counted: bool,
 }
 
 /// A QoS 1 or 2 message of the broker, by its packet identifier.
 #[derive(Debug)]
-struct Incoming {
+pub(crate) struct Incoming {
     publication: Option<usize>,
     qos: QoS,
     /// The broker may use the identifier again.
@@ -102,6 +107,7 @@ pub(crate) struct Link {
     pub(crate) expected: VecDeque<(PacketType, u16)>,
     /// Acknowledgements to be sent, in order.
     pub(crate) due: VecDeque<(PacketType, u16, ReasonCode)>,
+    /// Messages that may be sent before others are acknowledged.
     pub(crate) quota: usize,
     unacknowledged: BTreeSet<u16>,
     aliases: BTreeMap<u16, String>,
@@ -178,8 +184,7 @@ impl Client {
         };
         let now = scene.now;
         let connection = link.connection;
-        let count =
-            scene.wire.client_writes(connection, &link.output, now, &mut scene.agenda);
+        let count = scene.wire.client_writes(connection, &link.output, now, &mut scene.agenda);
         link.output.drain(..count);
         if link.finishing && link.output.is_empty() {
             scene.wire.client_finishes(connection, now, &mut scene.agenda);
@@ -382,6 +387,7 @@ impl Client {
             (true, false) | (false, true) => {}
         }
         self.session.confirmed = true;
+        self.session.must_begin = false;
     }
 
     fn suback(&mut self, suback: &SubAck<'_>, scene: &mut Scene) {
@@ -436,8 +442,8 @@ impl Client {
             outgoing[position].released = true;
             link.due.push_back((PacketType::PubRel, packet_id, ReasonCode::Success));
         } else {
-            outgoing.remove(position);
-            link.quota += 1;
+            let counted = outgoing.remove(position).is_some_and(|out| out.counted);
+            link.quota += usize::from(counted);
         }
     }
 
@@ -529,8 +535,8 @@ impl Client {
             self.link.as_ref().is_some_and(|link| link.unacknowledged.contains(&packet_id));
         let qos = publish.delivery.qos();
         let known = self.session.incoming.get(&packet_id);
-        let same = known
-            .is_some_and(|incoming| incoming.publication == number && incoming.qos == qos);
+        let same =
+            known.is_some_and(|incoming| incoming.publication == number && incoming.qos == qos);
         let in_use = known.is_some_and(|incoming| !incoming.acknowledged);
         if (in_use && !(publish.dup && same)) || under_way {
             let finding = format!("packet identifier {packet_id} is used again while in use");

@@ -60,7 +60,8 @@ pub(crate) struct Subscription {
 
 impl Model {
     pub(crate) fn new(topics: usize) -> Self {
-        let mut names: Vec<String> = TOPICS.iter().take(topics).map(|&topic| topic.into()).collect();
+        let mut names: Vec<String> =
+            TOPICS.iter().take(topics).map(|&topic| topic.into()).collect();
         names.push(FORBIDDEN.into());
         names.extend(SHARED_TOPICS.iter().map(|&topic| topic.into()));
         Self {
@@ -162,6 +163,9 @@ impl Model {
 
     /// Whether this may be what a topic's retained message is in the end (`None`: nothing).
     pub(crate) fn may_be_retained(&self, topic: usize, found: Option<usize>) -> bool {
+        if self.topics[topic].starts_with(FORBIDDEN) {
+            return found.is_none();
+        }
         let of_topic = || {
             self.publications
                 .iter()
@@ -183,8 +187,9 @@ impl Model {
             }
             None => {
                 of_topic().any(|other| other.clears && is_last_of_its_publisher(other))
-                    || !of_topic()
-                        .any(|other| other.acknowledged_at.is_some() && other.qos != QoS::AtMostOnce)
+                    || !of_topic().any(|other| {
+                        other.acknowledged_at.is_some() && other.qos != QoS::AtMostOnce
+                    })
             }
         }
     }

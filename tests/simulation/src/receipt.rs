@@ -129,10 +129,14 @@ impl Client {
         }
         let sent_again = publication.qos == QoS::AtLeastOnce && publication.sends > 1;
         let is_first = self.session.deliveries.get(&number) == Some(&1);
-        // Who has subscribed in between sees the second of a message's two lives only.
-        let saw_all = matching.iter().any(|subscription| {
-            subscription.granted_at < publication.sent_at && subscription.granted_at.is_some()
-        });
+        // Who has subscribed in between sees the second of a message's two lives only, and a QoS 0
+        // delivery of the first may be lost.
+        let saw_all = qos != QoS::AtMostOnce
+            && matching.iter().any(|subscription| {
+                subscription.granted_at.is_some_and(|at| Some(at) < publication.sent_at)
+                    && subscription.ended_at.is_none()
+                    && subscription.qos != QoS::AtMostOnce
+            });
         // A retained message may overtake others when a new subscription is made.
         let key =
             (publication.publisher, publication.topic, publication.qos, qos, publication.retain);

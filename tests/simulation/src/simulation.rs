@@ -234,8 +234,7 @@ impl Simulation {
             }
             Occasion::Room(id, direction) => {
                 let client = scene.wire.connections[id as usize].client;
-                if scene.wire.give_room(id, direction)
-                    && direction == crate::agenda::Direction::Up
+                if scene.wire.give_room(id, direction) && direction == crate::agenda::Direction::Up
                 {
                     self.clients[client].flush(scene);
                 }
@@ -308,9 +307,10 @@ impl Simulation {
         let scene = self.broker.scene.borrow();
         let quiet = scene.now.saturating_duration_since(scene.last_activity);
         quiet > REST
-            && self.clients.iter().all(|client| {
-                client.is_at_rest() || client.kind == Kind::Transient
-            })
+            && self
+                .clients
+                .iter()
+                .all(|client| client.is_at_rest() || client.kind == Kind::Transient)
     }
 
     fn check_deliveries(&self) {
