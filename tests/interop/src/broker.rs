@@ -12,13 +12,14 @@ use crate::output::Program;
 /// A running broker; it ends with this value.
 #[derive(Debug)]
 pub struct Broker {
-    program: Program,
+    /// Ends the process when it is dropped.
+    _program: Program,
     port: u16,
 }
 
 /// Whose broker runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Peer {
+#[derive(Clone, Copy)]
+enum Peer {
     /// The binary under test.
     FerryMq,
     /// Debian's Mosquitto, to check the tests themselves.
@@ -29,7 +30,7 @@ impl Broker {
     /// A broker with its defaults on a free port.
     ///
     /// # Panics
-    /// When it does not listen within [`START`].
+    /// When it does not listen within twenty seconds.
     pub fn start() -> Self {
         Self::start_with(None, None)
     }
@@ -37,7 +38,7 @@ impl Broker {
     /// A broker that takes packets of up to `bytes`.
     ///
     /// # Panics
-    /// When it does not listen within [`START`].
+    /// When it does not listen within twenty seconds.
     pub fn start_with_max_packet_size(bytes: u32) -> Self {
         Self::start_with(None, Some(bytes))
     }
@@ -45,7 +46,7 @@ impl Broker {
     /// A broker on a port of the caller's choice.
     ///
     /// # Panics
-    /// When it does not listen within [`START`].
+    /// When it does not listen within twenty seconds.
     pub fn start_on(port: u16) -> Self {
         Self::start_with(Some(port), None)
     }
@@ -61,19 +62,11 @@ impl Broker {
             Peer::Mosquitto => start_mosquitto(port.unwrap_or_else(free_port), max_packet_size),
         }
     }
-
-    /// The broker's process id.
-    pub fn id(&self) -> u32 {
-        self.program.id()
-    }
 }
 
 impl Peer {
     /// The broker that the environment asks for.
-    ///
-    /// # Panics
-    /// For a name that is none.
-    pub fn chosen() -> Self {
+    fn chosen() -> Self {
         match env::var("FERRYMQ_INTEROP_BROKER").as_deref() {
             Err(_) | Ok("" | "ferrymq") => Self::FerryMq,
             Ok("mosquitto") => Self::Mosquitto,
@@ -102,7 +95,7 @@ fn start_ferrymq(port: u16, max_packet_size: Option<u32>) -> Broker {
     let after = line.split(LISTENING).nth(1).expect("the line was chosen for these words");
     let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
     let port = digits.parse().expect("a port follows the address");
-    Broker { program, port }
+    Broker { _program: program, port }
 }
 
 fn start_mosquitto(port: u16, max_packet_size: Option<u32>) -> Broker {
@@ -121,7 +114,7 @@ fn start_mosquitto(port: u16, max_packet_size: Option<u32>) -> Broker {
     let mut program = Program::start(&mut command);
     program.line_where(START, |line| line.ends_with(" running"));
     fs::remove_file(&path).expect("the file was written above");
-    Broker { program, port }
+    Broker { _program: program, port }
 }
 
 /// The words that a broker logs before the port of its IPv4 listener.

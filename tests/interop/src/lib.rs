@@ -22,7 +22,7 @@ mod rumqtt;
 mod scenarios;
 mod slow_link;
 
-pub use broker::{Broker, Peer, free_port};
+pub use broker::{Broker, free_port};
 pub use client::{Client, Event, Library, Message, Options, PATIENCE, QoS, Version, Will};
 pub use environment::{ferrymq, nodejs_modules};
 pub use output::{Program, Source};

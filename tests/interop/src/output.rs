@@ -154,11 +154,6 @@ impl Program {
         self.end();
     }
 
-    /// The program's process id.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     fn end(&mut self) {
         // Both fail only for a child that has been waited for already.
         let _ = self.child.kill();

@@ -1,6 +1,8 @@
 //! What is published arrives as it was said: every quality of service, every byte
 //! of topic and payload, at those who asked for it and at nobody else.
 
+use std::time::{Duration, Instant};
+
 use ferrymq_interop::{Broker, Library, Message, Options, PATIENCE, QoS, Version, scenarios};
 
 scenarios!(
@@ -168,6 +170,26 @@ fn sensor_network(library: Library, version: Version) {
             .collect();
         assert_eq!(values, [b"0", b"1", b"2", b"3", b"4"], "{kind}");
     }
+}
+
+/// Others talk on while a message of 64 MB is under way.
+#[test]
+fn sixty_four_megabytes_starve_nobody() {
+    let library = Library::Rumqttc;
+    let broker = Broker::start_with_max_packet_size(80_000_000);
+    let options = |name| Options::new(broker.port(), Version::V5, name);
+    let mut receiver = library.open(options("receiver").subscribe("file", QoS::AtLeastOnce));
+    let mut bystander = library.open(options("bystander").subscribe("talk", QoS::AtLeastOnce));
+    let mut publisher = library.open(options("publisher"));
+    let small = Message::new("talk", "still here", QoS::AtLeastOnce);
+    publisher.publish(&Message::new("file", vec![0x55; 64_000_000], QoS::AtLeastOnce));
+    let mut conversations = 0;
+    while receiver.event(Instant::now()).is_none() {
+        bystander.say(&small);
+        assert_eq!(bystander.message_within(Duration::from_secs(5)), small);
+        conversations += 1;
+    }
+    assert!(conversations > 1, "{conversations}");
 }
 
 fn one_megabyte(library: Library, version: Version) {
