@@ -206,6 +206,9 @@ impl Client {
         let now = scene.now;
         let connection = scene.wire.open(self.index, now, &mut scene.agenda);
         let mut link = Link::new(connection, clean, now);
+        if self.session.is_transient && !clean {
+            self.session = Session::default();
+        }
         if clean {
             self.break_groups(scene);
             let is_transient = self.version != Version::V5;

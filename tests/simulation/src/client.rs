@@ -250,6 +250,10 @@ impl Client {
             Loss::HalfClosed => scene.wire.client_finishes(link.connection, now, &mut scene.agenda),
             Loss::Abandoned => {}
         }
+        if self.kind == Kind::Fleeting && !link.open {
+            // The session may have expired, and the broker have begun another.
+            self.session.must_begin = true;
+        }
         let innocent = link.open || !(link.clean || link.pipelined);
         self.ghosts.push(Ghost { connection: link.connection, innocent });
         if let (Some(will), Some(opened_at), false) = (link.will, link.opened_at, link.finishing) {
@@ -491,7 +495,7 @@ impl Client {
             String::from_utf8_lossy(publish.payload)
         );
         scene.note(self.index, &event);
-        if self.is_observer {
+        if self.is_observer && retain {
             self.retained_seen.insert(topic.clone(), publish.payload.to_vec());
         }
         let Some(packet_id) = packet_id else {

@@ -144,7 +144,8 @@ impl Model {
         else {
             return false;
         };
-        let own = publication.publisher == Publisher::Client(client);
+        let publishers = [Publisher::Client(client), Publisher::Will(client)];
+        let own = publishers.contains(&publication.publisher);
         let length = self.payload(number).len() + MOST_OVERHEAD;
         publication.qos != QoS::AtMostOnce
             && subscription.qos != QoS::AtMostOnce
