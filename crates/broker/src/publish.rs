@@ -138,14 +138,10 @@ impl Shard {
             return Distributed { after, matched: false };
         }
         let mut parcel = Parcel::borrowed(*publication, &route.topic);
-        let picked: Vec<(GroupNumber, Target)> = route
-            .groups
-            .iter()
-            .filter_map(|group| Some((group.number, group.pick()?.clone())))
-            .collect();
         let mut number = None;
         if publication.qos != QoS::AtMostOnce && route.durable {
-            number = self.record_message(&mut parcel, &route, &picked);
+            let remote = route.remote.iter().flat_map(|(_, targets)| targets);
+            number = self.record_message(&mut parcel, route.local.iter().chain(remote));
             after = number.map(Effects::id).or(after);
         }
         for target in &route.local {
@@ -158,17 +154,37 @@ impl Shard {
                 self.effects.outbox.post(*shard, Mail::Deliver { message, number, route });
             }
         }
-        for (group, target) in picked {
-            if target.session.shard == self.index {
-                self.deliver_to_member(group, &target, &mut parcel, number, now);
-            } else {
-                let message = Arc::clone(parcel.message());
-                let shard = target.session.shard;
-                let shared = Box::new(Shared { message, number, group, target });
-                self.effects.outbox.post(shard, Mail::DeliverShared(shared));
+        for group in &route.groups {
+            if let Some(target) = group.pick() {
+                let number = self.deliver_to_group(group.number, target, &mut parcel, now);
+                after = number.map(Effects::id).or(after);
             }
         }
         Distributed { after, matched: true }
+    }
+
+    /// Delivers to the member of a shared subscription whose turn it is. It has a record of its
+    /// own, so that it can be owed to another member, who may be owed the message already.
+    fn deliver_to_group(
+        &mut self,
+        group: GroupNumber,
+        target: &Target,
+        parcel: &mut Parcel<'_>,
+        now: Instant,
+    ) -> Option<RecordNumber> {
+        let number = match parcel.publication.qos {
+            QoS::AtMostOnce => None,
+            _ => self.record_message(parcel, [target]),
+        };
+        if target.session.shard == self.index {
+            self.deliver_to_member(group, target, parcel, number, now);
+        } else {
+            let message = Arc::clone(parcel.message());
+            let shard = target.session.shard;
+            let shared = Box::new(Shared { message, number, group, target: target.clone() });
+            self.effects.outbox.post(shard, Mail::DeliverShared(shared));
+        }
+        number
     }
 
     /// A message for sessions of this shard, from a publisher on another.
@@ -267,18 +283,14 @@ impl Shard {
     }
 
     /// Records the message for the persistent sessions that are owed it.
-    fn record_message(
+    fn record_message<'t>(
         &mut self,
         parcel: &mut Parcel<'_>,
-        route: &Route,
-        picked: &[(GroupNumber, Target)],
+        targets: impl IntoIterator<Item = &'t Target>,
     ) -> Option<RecordNumber> {
         let publication = parcel.publication;
-        let targets: Vec<StoredTarget> = route
-            .local
-            .iter()
-            .chain(route.remote.iter().flat_map(|(_, targets)| targets))
-            .chain(picked.iter().map(|(_, target)| target))
+        let targets: Vec<StoredTarget> = targets
+            .into_iter()
             .filter(|target| target.durable)
             .filter_map(|target| {
                 let wish = target.wish(publication.publisher)?;

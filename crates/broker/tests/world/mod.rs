@@ -1,6 +1,8 @@
 //! A broker of several shards in memory: no sockets, a clock that the test turns, and a store that
 //! answers when the test lets it.
 
+#![allow(dead_code, reason = "each of the tests uses another part of it")]
+
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -14,7 +16,7 @@ use ferrymq_broker::{
 use ferrymq_codec::{
     Acknowledgement, Connect, Delivery, Disconnect, Frame, Framing, Packet, PacketId, Properties,
     Property, PropertyBuffer, Publish, QoS, ReasonCode, Subscribe, SubscriptionFilters,
-    SubscriptionOptions, TopicFilter, TopicName, Version, Will,
+    SubscriptionOptions, TopicFilter, TopicFilters, TopicName, Unsubscribe, Version, Will,
 };
 use ferrymq_protocol::time::Instant;
 
@@ -26,9 +28,12 @@ pub(crate) struct World {
     store: Store,
     /// Whether records become durable in the turn in which they are made.
     pub(crate) durable: bool,
+    /// The last record of each shard that the store has.
+    written: Vec<u64>,
     /// Whether fetches are answered in the turn in which they are made.
     pub(crate) fetches: bool,
     waiting_fetches: Vec<Fetch>,
+    pub(crate) directory: Arc<Directory>,
     pub(crate) asks: Vec<Ask>,
 }
 
@@ -40,6 +45,7 @@ struct Peer {
     /// What the broker has not taken yet.
     unread: Vec<u8>,
     received: Vec<u8>,
+    reads: bool,
     closed: bool,
 }
 
@@ -102,6 +108,7 @@ impl World {
     }
 
     pub(crate) fn with(shards: u16, limits: Limits, access: fn() -> Box<dyn Access>) -> Self {
+        let count = shards;
         let directory = Arc::new(Directory::new(shards, 7));
         let limits = Arc::new(limits);
         let now = Instant::from_nanos(1_000_000_000);
@@ -122,9 +129,11 @@ impl World {
             now,
             clients: Vec::new(),
             store: Store::default(),
+            written: vec![0; usize::from(count)],
             durable: true,
             fetches: true,
             waiting_fetches: Vec::new(),
+            directory,
             asks: Vec::new(),
         }
     }
@@ -139,6 +148,7 @@ impl World {
             version,
             unread: Vec::new(),
             received: Vec::new(),
+            reads: true,
             closed: false,
         });
         Client(self.clients.len() - 1)
@@ -241,6 +251,43 @@ impl World {
 
     pub(crate) fn waiting_fetches(&self) -> usize {
         self.waiting_fetches.len()
+    }
+
+    /// Everything that was written becomes durable.
+    pub(crate) fn make_durable(&mut self) {
+        self.durable = true;
+        for (shard, last) in self.shards.iter_mut().zip(&self.written) {
+            shard.durable(*last, self.now);
+        }
+        self.settle();
+    }
+
+    /// The log has no room for more, or has room again.
+    pub(crate) fn set_log_full(&mut self, full: bool) {
+        for shard in &mut self.shards {
+            shard.set_log_full(full);
+        }
+        self.settle();
+    }
+
+    /// The client stops or goes on reading what the broker writes to it.
+    pub(crate) fn set_reading(&mut self, client: Client, reading: bool) {
+        self.clients[client.0].reads = reading;
+        if reading {
+            let (shard, id) = (self.clients[client.0].shard, self.clients[client.0].id);
+            self.write(shard, id);
+        }
+        self.settle();
+    }
+
+    /// Bytes that the broker has not taken from a client.
+    pub(crate) fn unread(&self, client: Client) -> usize {
+        self.clients[client.0].unread.len()
+    }
+
+    /// Connections that the broker has.
+    pub(crate) fn connections(&self) -> usize {
+        self.shards.iter().map(Shard::connection_count).sum()
     }
 
     /// Messages that the store keeps.
@@ -382,6 +429,38 @@ impl World {
         self.send(client, &packet);
     }
 
+    /// A PUBLISH that may have been sent before.
+    pub(crate) fn publish_again(
+        &mut self,
+        client: Client,
+        topic: &str,
+        payload: &str,
+        delivery: Delivery,
+        retain: bool,
+    ) {
+        let packet = Packet::Publish(Publish {
+            dup: true,
+            delivery,
+            retain,
+            topic: Some(TopicName::parse(topic).expect("a topic")),
+            properties: Properties::EMPTY,
+            payload: payload.as_bytes(),
+        });
+        self.send(client, &packet);
+    }
+
+    pub(crate) fn unsubscribe(&mut self, client: Client, filter: &str) {
+        let mut filters = Vec::new();
+        let filter = TopicFilter::parse(filter).expect("a filter");
+        TopicFilters::encode_into([filter], &mut filters).expect("fits");
+        let packet = Packet::Unsubscribe(Unsubscribe {
+            packet_id: PacketId::FIRST,
+            properties: Properties::EMPTY,
+            filters: TopicFilters::trusted(&filters),
+        });
+        self.send(client, &packet);
+    }
+
     pub(crate) fn disconnect(&mut self, client: Client, reason: ReasonCode) {
         let properties = Properties::EMPTY;
         self.send(client, &Packet::Disconnect(Disconnect { reason, properties }));
@@ -389,7 +468,7 @@ impl World {
 
     /// Lets every shard take turns until nothing happens any more.
     fn settle(&mut self) {
-        for _ in 0..64 {
+        for _ in 0..1000 {
             if !self.turn() {
                 return;
             }
@@ -409,6 +488,7 @@ impl World {
                 for (counter, record) in (batch.first..).zip(batch.records) {
                     self.store.apply(RecordNumber::new(writer, counter), record);
                 }
+                self.written[index] = last;
                 if self.durable {
                     self.shards[index].durable(last, now);
                 }
@@ -464,13 +544,17 @@ impl World {
     }
 
     fn write(&mut self, index: usize, id: ConnectionId) {
+        let client = self.client(index, id);
+        if client.is_some_and(|client| !self.clients[client.0].reads) {
+            return;
+        }
         let Some(output) = self.shards[index].output(id) else {
             return;
         };
         let (pieces, count) = output.pieces::<64>();
         let bytes = pieces[..count].concat();
         let length = bytes.len();
-        if let Some(client) = self.client(index, id) {
+        if let Some(client) = client {
             self.clients[client.0].received.extend(bytes);
         }
         self.shards[index].written(id, length, self.now);
