@@ -8,6 +8,7 @@ use ferrymq_codec::{Packet, PacketId, Property, QoS, Version};
 use super::{MakePacket, Place, SMALL, Subscription};
 use crate::world::{Client, Connecting, Got, Received, World};
 
+#[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
 pub(super) struct Peer {
     id: &'static str,
     pub(super) connection: Option<Client>,
@@ -87,7 +88,7 @@ impl Peer {
         if small {
             with.property(SMALL);
         }
-        self.window = window.map_or(usize::from(u16::MAX), |window| usize::from(window.get()));
+        self.window = usize::from(window.map_or(u16::MAX, NonZeroU16::get));
         self.expiry = expiry;
         self.small = small;
         self.open = false;

@@ -173,6 +173,7 @@ impl Scene {
         }
     }
 
+    #[expect(clippy::fn_params_excessive_bools, reason = "the fields of the operation")]
     fn connect(
         &mut self,
         client: usize,

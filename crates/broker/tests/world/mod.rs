@@ -290,6 +290,12 @@ impl World {
         self.shards.iter().map(Shard::connection_count).sum()
     }
 
+    /// Whether a shard will do something of itself later than that.
+    pub(crate) fn has_deadlines_beyond(&self, time: Duration) -> bool {
+        let limit = self.now.saturating_add(time);
+        self.shards.iter().filter_map(Shard::deadline).any(|deadline| deadline > limit)
+    }
+
     /// Messages that the store keeps.
     pub(crate) fn stored(&self) -> usize {
         self.store.messages.len()
@@ -360,8 +366,17 @@ impl World {
         make: fn(Acknowledgement<'static>) -> Packet<'static>,
         packet_id: u16,
     ) {
+        self.ack_with(client, make, packet_id, ReasonCode::Success);
+    }
+
+    pub(crate) fn ack_with(
+        &mut self,
+        client: Client,
+        make: fn(Acknowledgement<'static>) -> Packet<'static>,
+        packet_id: u16,
+        reason: ReasonCode,
+    ) {
         let packet_id = PacketId::new(packet_id).expect("not zero");
-        let reason = ReasonCode::Success;
         let properties = Properties::EMPTY;
         self.send(client, &make(Acknowledgement { packet_id, reason, properties }));
     }
@@ -390,6 +405,22 @@ impl World {
             packet_id: PacketId::FIRST,
             properties: properties.as_properties(),
             filters: SubscriptionFilters::trusted(&filters),
+        });
+        self.send(client, &packet);
+        self.take(client)
+    }
+
+    /// One SUBSCRIBE with many filters, all at QoS 0.
+    pub(crate) fn subscribe_many(&mut self, client: Client, filters: &[String]) -> Vec<Got> {
+        let filters = filters.iter().map(|filter| {
+            (TopicFilter::parse(filter).expect("a filter"), SubscriptionOptions::default())
+        });
+        let mut bytes = Vec::new();
+        SubscriptionFilters::encode_into(filters, &mut bytes).expect("fits");
+        let packet = Packet::Subscribe(Subscribe {
+            packet_id: PacketId::FIRST,
+            properties: Properties::EMPTY,
+            filters: SubscriptionFilters::trusted(&bytes),
         });
         self.send(client, &packet);
         self.take(client)
