@@ -13,9 +13,17 @@ pub(crate) struct Model {
     pub(crate) topics: Vec<String>,
     sequences: BTreeMap<Publisher, u32>,
     /// How often each publication has reached a member of a shared subscription.
-    pub(crate) shared_receptions: BTreeMap<usize, usize>,
+    pub(crate) shared_receptions: BTreeMap<usize, Receptions>,
     /// The groups of which a member's session has ended.
     pub(crate) broken_groups: BTreeSet<String>,
+}
+
+/// How often a publication has reached members of a group.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Receptions {
+    pub(crate) all: usize,
+    /// Those with QoS 2.
+    pub(crate) exactly_once: usize,
 }
 
 /// Who publishes.

@@ -54,7 +54,10 @@ impl Client {
         }
         let shared = matching.iter().any(Subscription::is_shared);
         if shared {
-            *scene.model.shared_receptions.entry(number).or_default() += 1;
+            let exactly_once = publish.delivery.qos() == QoS::ExactlyOnce;
+            let receptions = scene.model.shared_receptions.entry(number).or_default();
+            receptions.all += 1;
+            receptions.exactly_once += usize::from(exactly_once);
         }
         self.check_copies(number, &publication, scene);
         if !shared {
