@@ -54,3 +54,22 @@ pub use output::Output;
 pub use record::{Fetch, Fetched, FetchedMessage, Record, RecordBatch, StoredTarget};
 pub use route::Route;
 pub use shard::{Reading, Shard, ShardOptions};
+
+#[cfg(test)]
+mod tests {
+    use ferrymq_protocol::server::Link;
+
+    use crate::connection::Connection;
+    use crate::session::Session;
+    use crate::subscriptions::Subscription;
+
+    /// What a broker pays for each client that is connected and silent. Whoever makes it larger
+    /// asks whether most clients need what is added.
+    #[test]
+    fn idle_clients_are_small() {
+        assert_eq!(size_of::<Link>(), 40);
+        assert_eq!(size_of::<Connection>(), 200);
+        assert_eq!(size_of::<Session>(), 184);
+        assert_eq!(size_of::<Subscription>(), 32);
+    }
+}
