@@ -10,6 +10,7 @@ use crate::checks::crafted::{
     publish_flagged, publish_to, publish_with, subscribe_to, unsubscribe_from,
 };
 use crate::checks::{alias, disconnect as leaving};
+use crate::field::string;
 use crate::peer::Peer;
 use crate::property::{
     self, AUTHENTICATION_METHOD, MAXIMUM_PACKET_SIZE, MESSAGE_EXPIRY_INTERVAL, RECEIVE_MAXIMUM,
@@ -21,8 +22,7 @@ use crate::scene::Scene;
 use crate::verdict::{Failure, Verdict, ensure};
 use crate::wire::Version::{V3_1_1, V5_0};
 use crate::wire::{
-    Kind, Publish, acknowledgement_with_reason, packet, packet_with_flags, ping_request, string,
-    subscribe,
+    Kind, Publish, acknowledgement_with_reason, packet, packet_with_flags, ping_request, subscribe,
 };
 
 pub(crate) const TABLES: [Table; 2] = [

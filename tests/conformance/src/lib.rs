@@ -8,6 +8,7 @@
 //! known to differ at other servers.
 
 mod checks;
+mod field;
 mod hostile;
 pub mod known;
 mod peer;

@@ -1,7 +1,7 @@
 //! The Properties of MQTT 5.0: their identifiers, and how each is written and read.
 
+use crate::field::{Reader, string, variable_integer};
 use crate::verdict::{Failure, Verdict};
-use crate::wire::{Reader, string, variable_integer};
 
 pub(crate) const PAYLOAD_FORMAT_INDICATOR: u8 = 0x01;
 pub(crate) const MESSAGE_EXPIRY_INTERVAL: u8 = 0x02;

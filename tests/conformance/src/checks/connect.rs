@@ -1,6 +1,7 @@
 //! Section 3.1 and 3.2: CONNECT, the Client Identifier, and CONNACK.
 
 use super::crafted;
+use crate::field::string;
 use crate::property::{
     self, ASSIGNED_CLIENT_IDENTIFIER, AUTHENTICATION_METHOD, MAXIMUM_QOS,
     REQUEST_RESPONSE_INFORMATION, RESPONSE_INFORMATION, SERVER_KEEP_ALIVE, Value,
@@ -9,7 +10,7 @@ use crate::scene::Scene;
 use crate::verdict::{Failure, Verdict, ensure, ensure_same};
 use crate::wire::{
     Connect, Kind, Publish, Version, Will, acknowledgement, disconnect, packet, ping_request,
-    string, subscribe, unsubscribe,
+    subscribe, unsubscribe,
 };
 
 pub(crate) fn first_packet_is_connect(scene: &mut Scene) -> Verdict {

@@ -1,7 +1,8 @@
 //! Packets with a field that the ordinary writer would not write.
 
+use crate::field::string;
 use crate::property::{self, Property};
-use crate::wire::{Connect, Kind, Version, packet, packet_with_flags, string};
+use crate::wire::{Connect, Kind, Version, packet, packet_with_flags};
 
 /// A string that is no UTF-8: the encoding of a surrogate.
 pub(crate) const SURROGATE: &[u8] = b"a\xED\xA0\x80b";

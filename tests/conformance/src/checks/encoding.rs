@@ -4,12 +4,11 @@ use super::crafted::{
     self, NO_UTF8, NULL, SURROGATE, connect_as, publish_flagged, publish_to, subscribe_to,
     unsubscribe_from,
 };
+use crate::field::string;
 use crate::property::{self, CONTENT_TYPE, RESPONSE_TOPIC};
 use crate::scene::Scene;
 use crate::verdict::{Verdict, ensure, ensure_same};
-use crate::wire::{
-    Kind, Publish, acknowledgement, packet_with_flags, string, subscribe, unsubscribe,
-};
+use crate::wire::{Kind, Publish, acknowledgement, packet_with_flags, subscribe, unsubscribe};
 
 pub(crate) fn ill_formed_utf8_closes(scene: &mut Scene) -> Verdict {
     strings_close(scene, &[("a surrogate", SURROGATE), ("the byte FF", NO_UTF8)])

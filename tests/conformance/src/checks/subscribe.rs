@@ -1,9 +1,10 @@
 //! Section 3.8 and 3.9: SUBSCRIBE and SUBACK.
 
 use super::crafted::{self, SURROGATE};
+use crate::field::string;
 use crate::scene::Scene;
 use crate::verdict::{Verdict, ensure, ensure_same};
-use crate::wire::{Kind, Publish, packet_with_flags, string, subscribe};
+use crate::wire::{Kind, Publish, packet_with_flags, subscribe};
 
 /// Subscription Options: No Local.
 pub(crate) const NO_LOCAL: u8 = 0b100;

@@ -1,9 +1,10 @@
 //! Section 3.10 and 3.11: UNSUBSCRIBE and UNSUBACK.
 
 use super::crafted::{self, SURROGATE};
+use crate::field::string;
 use crate::scene::Scene;
 use crate::verdict::{Verdict, ensure_same};
-use crate::wire::{Kind, Publish, acknowledgement, packet_with_flags, string, unsubscribe};
+use crate::wire::{Kind, Publish, acknowledgement, packet_with_flags, unsubscribe};
 
 pub(crate) fn reserved_flags_close(scene: &mut Scene) -> Verdict {
     let body = crafted::body(scene.version, 1, &string(scene.topic("t")));
