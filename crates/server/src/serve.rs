@@ -235,7 +235,7 @@ fn default_shards() -> u16 {
 #[cfg(unix)]
 fn open_files() -> usize {
     match rlimit::increase_nofile_limit(u64::MAX) {
-        Ok(files) => usize::try_from(files).unwrap_or(usize::MAX).saturating_sub(OTHER_FILES),
+        Ok(files) => connections_of(usize::try_from(files).unwrap_or(usize::MAX)),
         Err(error) => {
             tracing::debug!(%error, "cannot raise the limit of open files");
             usize::MAX
@@ -248,6 +248,26 @@ fn open_files() -> usize {
     usize::MAX
 }
 
+/// How many of so many files may be connections. Where there are only a few files, half of them are:
+/// to let nobody in would be no better than to find out that there is no file left.
+#[cfg(unix)]
+fn connections_of(files: usize) -> usize {
+    files - OTHER_FILES.min(files / 2)
+}
+
 /// Files that are not connections.
 #[cfg(unix)]
 const OTHER_FILES: usize = 64;
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_files_are_shared_with_connections() {
+        let rows = [(1_000_000, 999_936), (1024, 960), (64, 32), (1, 1)];
+        for (files, connections) in rows {
+            assert_eq!(connections_of(files), connections, "{files}");
+        }
+    }
+}
