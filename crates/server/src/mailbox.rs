@@ -56,6 +56,8 @@ pub trait Wake: Send + Sync {
 
 struct Inbox<S> {
     letters: Vec<Letter<S>>,
+    /// Whether the receiver has ended.
+    closed: bool,
     /// Senders that wait until there is room.
     held_up: Vec<ShardIndex>,
 }
@@ -64,7 +66,7 @@ impl<S> Mailbox<S> {
     /// An empty box.
     pub fn new(waker: Box<dyn Wake>) -> Self {
         Self {
-            inbox: Mutex::new(Inbox { letters: Vec::new(), held_up: Vec::new() }),
+            inbox: Mutex::new(Inbox { letters: Vec::new(), closed: false, held_up: Vec::new() }),
             bytes: AtomicUsize::new(0),
             sleeping: AtomicBool::new(false),
             waker,
@@ -76,6 +78,9 @@ impl<S> Mailbox<S> {
     pub fn post(&self, letter: Letter<S>) -> usize {
         let weight = letter.weight();
         let mut inbox = self.lock();
+        if inbox.closed {
+            return 0;
+        }
         inbox.letters.push(letter);
         self.bytes.fetch_add(weight, Ordering::Relaxed);
         weight
@@ -95,6 +100,15 @@ impl<S> Mailbox<S> {
         let mut inbox = self.lock();
         std::mem::swap(&mut inbox.letters, letters);
         held_up.append(&mut inbox.held_up);
+        self.bytes.store(0, Ordering::Relaxed);
+    }
+
+    /// Says that the receiver has ended: what waits and whatever is posted from now on is dropped,
+    /// so that nobody waits for ever at a connection that came too late.
+    pub fn close(&self) {
+        let mut inbox = self.lock();
+        inbox.closed = true;
+        inbox.letters = Vec::new();
         self.bytes.store(0, Ordering::Relaxed);
     }
 
@@ -215,6 +229,15 @@ mod tests {
         held_up.clear();
         mailbox.take(&mut letters, &mut held_up);
         assert!(held_up.is_empty());
+    }
+
+    #[test]
+    fn box_of_a_receiver_that_has_ended_keeps_no_letter() {
+        let (mailbox, _bell) = mailbox();
+        mailbox.post(arrival(1));
+        mailbox.close();
+        mailbox.post(arrival(2));
+        assert!(mailbox.is_empty());
     }
 
     #[test]

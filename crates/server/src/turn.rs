@@ -164,7 +164,11 @@ impl<N: Network> Turn<N> {
         self.finish();
         self.close_overdue();
         self.wake_others();
-        !self.has_ended()
+        let ended = self.has_ended();
+        if ended {
+            self.mailbox().close();
+        }
+        !ended
     }
 
     /// The shard, to look at.
@@ -292,20 +296,24 @@ impl<N: Network> Turn<N> {
     /// Whether records have become durable, or the log has room, since the store was last looked at.
     /// Asked after we said that we sleep: a store that rang before that was not heard.
     fn store_has_news(&self) -> bool {
-        self.store.durable(self.index) > self.durable
-            || self.store.is_full() != self.log_is_full
+        self.store.durable(self.index) > self.durable || self.store.is_full() != self.log_is_full
     }
 
     fn arrive(&mut self, arrival: Arrival<N::Socket>) {
         let Arrival { mut socket, peer, opened, bytes } = arrival;
         let id = self.shard.arrive(peer, opened);
-        if self.stop_at.is_some() || self.network.register(&mut socket, id.slot).is_err() {
+        if self.network.register(&mut socket, id.slot).is_err() {
             self.shard.remove(id);
             self.discharge(socket);
             return;
         }
         self.connections.insert(id, socket).park(bytes);
-        self.make_ready(id);
+        if self.stop_at.is_some() {
+            // It was on its way when the broker began to end, and ends like all others.
+            self.shard.shut_down(self.now);
+        } else {
+            self.make_ready(id);
+        }
     }
 
     /// Puts the connections that the shard wants to be read from into the list of those.

@@ -130,6 +130,25 @@ fn connection_moves_home_with_all_its_bytes() {
 }
 
 #[test]
+fn connection_that_arrives_while_the_broker_ends_is_closed_cleanly() {
+    let mut scene = Scene::new(2);
+    // Somebody who does not close keeps the second shard until its patience ends.
+    let keeper = scene.open();
+    let client_id = client_at(&scene.directory, 1, "keeper");
+    scene.send(keeper, &connect(Version::V5, &client_id, true));
+    scene.post[1].post(ferrymq_server::Letter::ShutDown);
+    scene.run();
+    let late = scene.open();
+    scene.send(late, &connect(Version::V5, &client_at(&scene.directory, 1, "late"), true));
+    assert_eq!(scene.world().sockets[late].watched, Some(1));
+    assert!(scene.world().sockets[late].write_closed, "nothing follows");
+    assert!(!scene.world().sockets[late].closed, "a close at once would be a reset");
+    scene.pass(SocketLimits::default().linger);
+    assert!(!scene.turns[1].run_once());
+    assert!(scene.world().sockets[late].closed);
+}
+
+#[test]
 fn turn_with_nothing_to_do_sleeps_and_a_letter_wakes_it() {
     let mut scene = Scene::new(2);
     scene.run();
