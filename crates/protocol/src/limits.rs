@@ -10,6 +10,8 @@ pub struct ServerLimits {
     pub send_maximum: u16,
     /// The largest packet that a client may send, in bytes.
     pub maximum_packet_size: u32,
+    /// The largest CONNECT, in bytes: it comes from a client that nobody knows yet.
+    pub maximum_connect_size: u32,
     /// The highest topic alias that a client may use.
     pub topic_alias_maximum: u16,
     /// The longest Keep Alive in seconds; a client that asks for more, or for none, is given this.
@@ -27,6 +29,7 @@ impl Default for ServerLimits {
             receive_maximum: 1024,
             send_maximum: 1024,
             maximum_packet_size: 16 * 1024 * 1024,
+            maximum_connect_size: 512 * 1024,
             topic_alias_maximum: 10,
             keep_alive_maximum: 0,
             session_expiry_maximum: u32::MAX,

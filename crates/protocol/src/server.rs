@@ -50,7 +50,8 @@ pub fn receive_connect<'a>(
     if bytes.first().is_some_and(|first| first >> 4 != PacketType::Connect as u8) {
         return Err(ProtocolError::NotConnect);
     }
-    match Frame::parse(bytes, limits.maximum_packet_size as usize)? {
+    let maximum = limits.maximum_packet_size.min(limits.maximum_connect_size);
+    match Frame::parse(bytes, maximum as usize)? {
         Framing::Incomplete { needed } => Ok(Received::Incomplete { needed }),
         Framing::Complete(frame) => match frame.decode(Version::V5)? {
             Packet::Connect(connect) => Ok(Received::Packet(connect, frame.length())),
