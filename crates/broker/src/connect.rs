@@ -59,7 +59,7 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(id) else {
             return Step::Ended;
         };
-        if home != self.index && !connection.moved {
+        if home != self.index && connection.phase == Phase::AwaitingConnect {
             return Step::Move(home);
         }
         connection.username = connect.username.map(Box::from);
@@ -93,15 +93,19 @@ impl Shard {
             return Step::Ended;
         };
         let connecting = connection.phase == Phase::Authenticating;
+        let under_way = connecting || connection.reauthenticating;
         let out_of_place = match auth.reason {
-            ReasonCode::ContinueAuthentication => false,
-            ReasonCode::Reauthenticate => connecting,
+            ReasonCode::ContinueAuthentication => !under_way,
+            ReasonCode::Reauthenticate => under_way && connection.question.is_none(),
             _ => true,
         };
         let Some(method) = auth.properties.authentication_method().filter(|_| !out_of_place) else {
             self.fail(id, ProtocolError::UnexpectedAuth, now);
             return Step::Ended;
         };
+        if !connecting {
+            connection.reauthenticating = true;
+        }
         let client_id = self.client_id_of(id);
         let question =
             Question::Authenticate { method, data: auth.properties.authentication_data() };
@@ -122,6 +126,9 @@ impl Shard {
             Some(Verdict::Allow(data)) if connecting => self.authenticated(id, data, now),
             Some(Verdict::Allow(data)) => {
                 self.write_auth(id, ReasonCode::Success, data.as_deref());
+                if let Some(connection) = self.connections.get_mut(id) {
+                    connection.reauthenticating = false;
+                }
                 Step::Done
             }
         }

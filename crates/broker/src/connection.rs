@@ -42,21 +42,23 @@ pub(crate) struct Connection {
     pub(crate) timer: Instant,
     /// Which question of this connection is the next.
     pub(crate) next_request: u32,
-    /// Whether it was moved to this shard, which is its home.
-    pub(crate) moved: bool,
     pub(crate) dirty: bool,
+    /// Whether an exchange of AUTH packets goes on that the client has begun after CONNACK.
+    pub(crate) reauthenticating: bool,
     pub(crate) pause: Pause,
 }
 
 /// How far a connection has come.
 ///
 /// ```text
-/// AwaitingConnect ─▶ [Authenticating] ─▶ [Opening] ─▶ Open ─▶ Closing
+/// AwaitingConnect ─▶ [Arrived] ─▶ [Authenticating] ─▶ [Opening] ─▶ Open ─▶ Closing
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Nothing but CONNECT is accepted.
     AwaitingConnect,
+    /// The same, on this shard as the home of its client, where it has moved to.
+    Arrived,
     /// Nothing but AUTH and DISCONNECT is accepted.
     Authenticating,
     /// CONNACK waits for its record; nothing is read.
@@ -133,8 +135,8 @@ impl Connection {
             opened: now,
             timer: Instant::FAR_FUTURE,
             next_request: 0,
-            moved: false,
             dirty: false,
+            reauthenticating: false,
             pause: Pause::None,
         }
     }

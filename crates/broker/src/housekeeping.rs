@@ -48,7 +48,7 @@ impl Shard {
             return;
         }
         let (deadline, cause) = match connection.phase {
-            Phase::AwaitingConnect | Phase::Authenticating => {
+            Phase::AwaitingConnect | Phase::Arrived | Phase::Authenticating => {
                 let deadline = connection.opened.saturating_add(self.limits.connect_timeout);
                 (Some(deadline), Cause::ConnectTimeout)
             }

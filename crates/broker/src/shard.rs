@@ -161,7 +161,7 @@ impl Shard {
     pub fn arrive(&mut self, peer: SocketAddr, opened: Instant) -> ConnectionId {
         let id = self
             .connections
-            .insert(|id| Connection { moved: true, ..Connection::new(id, peer, opened) });
+            .insert(|id| Connection { phase: Phase::Arrived, ..Connection::new(id, peer, opened) });
         self.effects.metrics().connections_opened.add(1);
         self.arm_connection(id, opened.saturating_add(self.limits.connect_timeout));
         id
@@ -519,7 +519,7 @@ impl Shard {
         match connection.phase {
             Phase::Closing => return Some(Reading::Ended),
             Phase::Opening => return Some(Reading::Paused),
-            Phase::AwaitingConnect | Phase::Authenticating | Phase::Open => {}
+            Phase::AwaitingConnect | Phase::Arrived | Phase::Authenticating | Phase::Open => {}
         }
         if connection.question.as_ref().is_some_and(|question| question.open.is_some()) {
             return Some(Reading::Paused);

@@ -14,8 +14,8 @@ use ferrymq_broker::{
     StoredTarget,
 };
 use ferrymq_codec::{
-    Acknowledgement, Connect, Delivery, Disconnect, Frame, Framing, Packet, PacketId, Properties,
-    Property, PropertyBuffer, Publish, QoS, ReasonCode, Subscribe, SubscriptionFilters,
+    Acknowledgement, Auth, Connect, Delivery, Disconnect, Frame, Framing, Packet, PacketId,
+    Properties, Property, PropertyBuffer, Publish, QoS, ReasonCode, Subscribe, SubscriptionFilters,
     SubscriptionOptions, TopicFilter, TopicFilters, TopicName, Unsubscribe, Version, Will,
 };
 use ferrymq_protocol::time::Instant;
@@ -490,6 +490,14 @@ impl World {
             filters: TopicFilters::trusted(&filters),
         });
         self.send(client, &packet);
+    }
+
+    pub(crate) fn auth(&mut self, client: Client, reason: ReasonCode, method: &str, data: &[u8]) {
+        let mut properties = PropertyBuffer::new();
+        properties.push(Property::AuthenticationMethod(method)).expect("fits");
+        properties.push(Property::AuthenticationData(data)).expect("fits");
+        let properties = properties.as_properties();
+        self.send(client, &Packet::Auth(Auth { reason, properties }));
     }
 
     pub(crate) fn disconnect(&mut self, client: Client, reason: ReasonCode) {
