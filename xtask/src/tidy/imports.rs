@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::modules::{Modules, declared, roots};
-use super::source::{Source, line_of, tokens};
+use super::source::{Source, tokens};
 use super::tree::{Complaint, Tree};
 
 /// Files that need each other are one file, or one of them is cut in the wrong place.
@@ -37,8 +37,9 @@ impl Graph {
                 continue;
             };
             let mut imported: BTreeMap<Module, usize> = BTreeMap::new();
+            let children = declared(source.code());
             for (line, path) in paths(source) {
-                let Some(target) = resolve(module, &path, source, &files) else {
+                let Some(target) = resolve(module, &path, &children, &files) else {
                     continue;
                 };
                 if target != *module {
@@ -112,7 +113,7 @@ fn circle(graph: &Graph, way: &[Module]) -> Complaint {
 fn resolve(
     from: &Module,
     path: &[&str],
-    source: &Source,
+    children: &[&str],
     files: &BTreeMap<Module, String>,
 ) -> Option<Module> {
     let mut module = from.clone();
@@ -129,7 +130,7 @@ fn resolve(
                 rest = &rest[1..];
             }
         }
-        first if declared(source.code()).contains(&first) => {}
+        first if children.contains(&first) => {}
         _ => return None,
     }
     for name in rest {
@@ -147,9 +148,12 @@ fn paths(source: &Source) -> Vec<(usize, Vec<&str>)> {
     let code = source.code();
     let tokens = tokens(code);
     let mut found = Vec::new();
+    let (mut line, mut counted) = (1, 0);
     let mut at = 0;
     while at < tokens.len() {
         let (place, token) = tokens[at];
+        line += code[counted..place].matches('\n').count();
+        counted = place;
         let mut end = at + 1;
         let mut tree = Vec::new();
         if token == "use" {
@@ -167,7 +171,7 @@ fn paths(source: &Source) -> Vec<(usize, Vec<&str>)> {
                 tree.push(path);
             }
         }
-        found.extend(tree.into_iter().map(|path| (line_of(code, place), path)));
+        found.extend(tree.into_iter().map(|path| (line, path)));
         at = end;
     }
     found
