@@ -124,6 +124,34 @@ mod subscriptions {
     }
 
     #[test]
+    fn retained_messages_go_on_at_the_next_connection_and_follow_what_is_said() {
+        let limits = Limits { retained_per_turn: 1, output_room: 1, ..limits() };
+        let mut world = World::with(SHARDS, limits, || Box::new(AllowAll));
+        let publisher = world.connect("publisher", |_| {});
+        for number in 1..=6_u16 {
+            let topic = format!("r/{number}");
+            world.publish_with(publisher, &topic, &format!("m{number}"), qos1(1), true, &[]);
+        }
+        let client = world.connect("client", lasting);
+        world.set_reading(client, false);
+        world.subscribe(client, "r/+", QoS::AtLeastOnce);
+        world.cut(client);
+        world.publish_with(publisher, "r/5", "", qos1(1), true, &[]);
+        world.publish_with(publisher, "r/6", "new", qos1(1), true, &[]);
+        let (client, got) = world.connect_raw("client", lasting);
+        let mut payloads = world.acknowledge(client, got);
+        // What cleared the topic is a message too.
+        payloads.retain(|payload| !payload.is_empty());
+        payloads.sort();
+        payloads.dedup();
+        assert_eq!(payloads, ["m1", "m2", "m3", "m4", "new"]);
+        assert_eq!(world.stored(), 0);
+        let no_local = |options: &mut ferrymq_codec::SubscriptionOptions| options.no_local = true;
+        let got = world.subscribe_with(publisher, "r/+", no_local, None);
+        assert!(publishes(&got).is_empty(), "its own [MQTT-3.8.3-3]");
+    }
+
+    #[test]
     fn change_of_options_changes_what_retained_messages_are_still_sent() {
         let limits = Limits { retained_per_turn: 1, output_room: 1, ..limits() };
         let mut world = World::with(1, limits, || Box::new(AllowAll));
@@ -492,6 +520,32 @@ mod flow {
         assert!(!world.is_closed(client), "its silence begins anew");
         world.pass(seconds(2));
         assert!(world.is_closed(client));
+    }
+
+    #[test]
+    fn connection_that_has_had_its_share_goes_on_in_the_next_turn() {
+        let limits = Limits { deliveries_per_turn: 2, ..limits() };
+        let mut world = World::with(SHARDS, limits, || Box::new(AllowAll));
+        let client = world.connect("client", |_| {});
+        world.subscribe(client, "t", QoS::AtMostOnce);
+        let publish = [0x30, 5, 0, 1, b't', 0, b'x'];
+        world.send_bytes(client, &publish.repeat(50));
+        assert_eq!(world.payloads(client).len(), 50);
+        assert!(world.put_off(client) >= 10, "its packets were taken in one turn");
+    }
+
+    #[test]
+    fn mail_of_a_slow_shard_pauses_who_writes_to_it_until_it_has_room() {
+        let limits = Limits { mail_bytes: 1_000, ..limits() };
+        let mut world = World::with(SHARDS, limits, || Box::new(AllowAll));
+        let client = world.connect("client", |_| {});
+        world.subscribe(client, "t", QoS::AtLeastOnce);
+        world.set_mail_waiting(1_000);
+        world.publish(client, "t", "m1", qos1(1));
+        assert!(world.unread(client) > 0);
+        world.set_mail_waiting(0);
+        assert_eq!(world.unread(client), 0);
+        assert_eq!(world.payloads(client), ["m1"]);
     }
 
     #[test]

@@ -47,6 +47,8 @@ struct Peer {
     received: Vec<u8>,
     reads: bool,
     closed: bool,
+    /// How often it was told to come again in the next turn.
+    put_off: usize,
 }
 
 /// Which connection of the world.
@@ -150,6 +152,7 @@ impl World {
             received: Vec::new(),
             reads: true,
             closed: false,
+            put_off: 0,
         });
         Client(self.clients.len() - 1)
     }
@@ -266,6 +269,21 @@ impl World {
     pub(crate) fn set_log_full(&mut self, full: bool) {
         for shard in &mut self.shards {
             shard.set_log_full(full);
+        }
+        self.settle();
+    }
+
+    /// How often a client had to wait for the next turn with what it had sent.
+    pub(crate) fn put_off(&self, client: Client) -> usize {
+        self.clients[client.0].put_off
+    }
+
+    /// So many bytes wait in each mailbox.
+    pub(crate) fn set_mail_waiting(&mut self, bytes: usize) {
+        for to in 0..u16::try_from(self.shards.len()).expect("few shards") {
+            for shard in &mut self.shards {
+                shard.set_mail_waiting(ShardIndex(to), bytes);
+            }
         }
         self.settle();
     }
@@ -609,7 +627,7 @@ impl World {
             let (taken, reading) = self.shards[peer.shard].receive(peer.id, &peer.unread, self.now);
             peer.unread.drain(..taken);
             match reading {
-                Reading::Later => {}
+                Reading::Later => self.clients[client.0].put_off += 1,
                 Reading::Move(home) => {
                     let opened = self.shards[peer.shard].opened_at(peer.id).expect("it is there");
                     self.shards[peer.shard].remove(peer.id);
