@@ -33,6 +33,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => any::<bool>().prop_map(Op::Durable),
         1 => any::<bool>().prop_map(Op::Fetches),
         2 => any::<bool>().prop_map(|well| Op::AnswerFetches { well }),
+        1 => any::<bool>().prop_map(Op::HoldMail),
         1 => (0..4_u8).prop_map(|seconds| Op::Pass { seconds }),
     ]
 }

@@ -453,6 +453,53 @@ mod flow {
     }
 
     #[test]
+    fn message_acknowledged_before_it_is_sent_again_leaves_the_line() {
+        let mut world = World::new(SHARDS);
+        let client = world.connect("client", lasting);
+        world.subscribe(client, "t", QoS::AtLeastOnce);
+        let publisher = world.connect("publisher", |_| {});
+        for number in 1..=5 {
+            world.publish(publisher, "t", &format!("m{number}"), qos1(number));
+        }
+        assert_eq!(publishes(&world.take(client)).len(), 5);
+        world.cut(client);
+        let (client, got) = world.connect_raw("client", |with| {
+            lasting(with);
+            with.property(Property::ReceiveMaximum(NonZeroU16::MIN));
+        });
+        assert_eq!(publishes(&got).len(), 1, "all are fetched, and one is sent");
+        world.ack(client, Packet::PubAck, 3);
+        for number in 6..=8 {
+            world.publish(publisher, "t", &format!("m{number}"), qos1(number));
+        }
+        let payloads = world.acknowledge(client, got);
+        assert_eq!(payloads, ["m1", "m2", "m4", "m5", "m6", "m7", "m8"]);
+        assert_eq!(world.stored(), 0);
+    }
+
+    #[test]
+    fn message_on_its_way_to_a_session_that_ends_is_settled() {
+        let mut world = World::new(SHARDS);
+        let clients: Vec<Client> = (0..9)
+            .map(|number| {
+                let client = world.connect(&format!("client-{number}"), lasting);
+                world.subscribe(client, "t", QoS::AtLeastOnce);
+                client
+            })
+            .collect();
+        let publisher = world.connect("publisher", |_| {});
+        world.hold_mail(true);
+        world.publish(publisher, "t", "m1", qos1(1));
+        for (number, client) in clients.into_iter().enumerate() {
+            world.cut(client);
+            world.connect_raw(&format!("client-{number}"), |_| {});
+        }
+        assert_eq!(world.stored(), 1);
+        world.hold_mail(false);
+        assert_eq!(world.stored(), 0);
+    }
+
+    #[test]
     fn repeated_packets_wait_for_the_record_of_the_first() {
         let mut world = World::new(SHARDS);
         let client = world.connect("client", lasting);

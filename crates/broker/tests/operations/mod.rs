@@ -59,6 +59,7 @@ pub(crate) enum Op {
     },
     Durable(bool),
     Fetches(bool),
+    HoldMail(bool),
     AnswerFetches {
         well: bool,
     },
@@ -169,6 +170,7 @@ impl Scene {
             Op::Durable(false) => self.world.durable = false,
             Op::Fetches(answered) => self.world.fetches = answered,
             Op::AnswerFetches { well } => self.world.answer_fetches(well),
+            Op::HoldMail(held) => self.world.hold_mail(held),
             Op::Pass { seconds } => self.world.pass(Duration::from_secs(u64::from(seconds % 4))),
         }
     }
@@ -443,6 +445,7 @@ impl Scene {
 
     fn finish(&mut self) {
         self.world.fetches = true;
+        self.world.hold_mail(false);
         self.world.make_durable();
         self.world.answer_fetches(true);
         for client in 0..self.peers.len() {

@@ -3,14 +3,14 @@
 
 #![allow(dead_code, reason = "each of the tests uses another part of it")]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ferrymq_broker::{
     Access, AllowAll, Answer, Ask, ConnectionId, Directory, Fetch, Fetched, FetchedMessage, Limits,
-    Message, Reading, Record, RecordNumber, SessionNumber, Shard, ShardIndex, ShardOptions,
+    Mail, Message, Reading, Record, RecordNumber, SessionNumber, Shard, ShardIndex, ShardOptions,
     StoredTarget,
 };
 use ferrymq_codec::{
@@ -33,6 +33,9 @@ pub(crate) struct World {
     /// Whether fetches are answered in the turn in which they are made.
     pub(crate) fetches: bool,
     waiting_fetches: Vec<Fetch>,
+    /// Mail on its way, if it is held.
+    mail: VecDeque<(ShardIndex, Mail)>,
+    mail_is_held: bool,
     pub(crate) directory: Arc<Directory>,
     pub(crate) asks: Vec<Ask>,
 }
@@ -135,6 +138,8 @@ impl World {
             durable: true,
             fetches: true,
             waiting_fetches: Vec::new(),
+            mail: VecDeque::new(),
+            mail_is_held: false,
             directory,
             asks: Vec::new(),
         }
@@ -276,6 +281,12 @@ impl World {
     /// How often a client had to wait for the next turn with what it had sent.
     pub(crate) fn put_off(&self, client: Client) -> usize {
         self.clients[client.0].put_off
+    }
+
+    /// Mail between shards takes its time, or arrives at once.
+    pub(crate) fn hold_mail(&mut self, held: bool) {
+        self.mail_is_held = held;
+        self.settle();
     }
 
     /// So many bytes wait in each mailbox.
@@ -554,10 +565,14 @@ impl World {
             self.asks.extend(self.shards[index].take_asks());
             for other in 0..self.shards.len() {
                 let to = ShardIndex(u16::try_from(other).expect("few shards"));
-                for mail in self.shards[index].take_mail_for(to) {
-                    busy = true;
-                    self.shards[other].take_mail(mail, now);
-                }
+                let mail = self.shards[index].take_mail_for(to);
+                self.mail.extend(mail.into_iter().map(|mail| (to, mail)));
+            }
+            while !self.mail_is_held
+                && let Some((to, mail)) = self.mail.pop_front()
+            {
+                busy = true;
+                self.shards[to.as_usize()].take_mail(mail, now);
             }
             busy |= self.flush(index);
         }
@@ -610,6 +625,9 @@ impl World {
         };
         let (pieces, count) = output.pieces::<64>();
         let bytes = pieces[..count].concat();
+        if bytes.is_empty() {
+            return;
+        }
         let length = bytes.len();
         if let Some(client) = client {
             self.clients[client.0].received.extend(bytes);
