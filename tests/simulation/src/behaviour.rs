@@ -176,8 +176,13 @@ impl Client {
         self.lose_link(scene, loss);
     }
 
-    fn forget_ghosts(&mut self, scene: &Scene) {
+    fn forget_ghosts(&mut self, scene: &mut Scene) {
+        let before = self.ghosts.len();
         self.ghosts.retain(|ghost| !scene.wire.is_over(ghost.connection));
+        if self.ghosts.len() < before {
+            // Others may be given what the broker has taken from it.
+            scene.last_activity = scene.now;
+        }
     }
 
     fn ping(&mut self, scene: &mut Scene) {
@@ -313,11 +318,13 @@ impl Client {
     }
 
     fn random_options(&self, is_shared: bool, scene: &mut Scene) -> SubscriptionOptions {
+        let only = scene.options.only_qos.filter(|qos| *qos != QoS::AtMostOnce);
         let random = &mut scene.random;
         let qos = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
         let v5 = self.version == Version::V5;
+        let picked = *random.pick(if is_shared { &qos[1..] } else { &qos[..] });
         SubscriptionOptions {
-            maximum_qos: *random.pick(if is_shared { &qos[1..] } else { &qos[..] }),
+            maximum_qos: only.unwrap_or(picked),
             no_local: v5 && !is_shared && random.below(4) == 0,
             retain_as_published: v5 && random.coin(),
             retain_handling: match (v5, random.below(4)) {
@@ -419,6 +426,7 @@ impl Client {
             QoS::ExactlyOnce,
             QoS::ExactlyOnce,
         ]);
+        let qos = scene.options.only_qos.unwrap_or(qos);
         let retain = scene.random.chance(does.retained);
         let length = if retain && scene.random.below(5) == 0 {
             None

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use ferrymq_broker::Limits;
+use ferrymq_codec::QoS;
 use ferrymq_protocol::limits::ServerLimits;
 
 use crate::random::{PerMille, Random};
@@ -14,6 +15,8 @@ pub(crate) struct Options {
     pub(crate) shards: u16,
     pub(crate) clients: usize,
     pub(crate) topics: usize,
+    /// What all publish and subscribe with, if not each as it likes.
+    pub(crate) only_qos: Option<QoS>,
     /// How many things each client does before all is healed.
     pub(crate) operations: usize,
     /// The longest time between two of them, in microseconds.
@@ -85,7 +88,8 @@ impl Options {
         Self {
             shards,
             clients,
-            topics: random.between(1, 5),
+            topics: *random.pick(&[1, 1, 2, 3, 5]),
+            only_qos: (random.below(4) == 0).then(|| *random.pick(&QOS)),
             operations: random.between(20, 80),
             pace_us: *random.pick(&[2_000, 20_000, 200_000]),
             network: NetworkFaults {
@@ -116,6 +120,7 @@ impl Options {
             shards: 1,
             clients: 2,
             topics: 2,
+            only_qos: None,
             operations: 50,
             pace_us: 2_000,
             network: NetworkFaults {
@@ -196,6 +201,8 @@ fn limits(random: &mut Random) -> Limits {
         ..defaults
     }
 }
+
+const QOS: [QoS; 3] = [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce];
 
 /// A fault is off in half of the runs, and has any strength in the others.
 fn maybe(random: &mut Random, most: usize) -> PerMille {

@@ -135,9 +135,11 @@ impl Client {
         // Who has subscribed in between sees the second of a message's two lives only, and a QoS 0
         // delivery of the first may be lost.
         let saw_all = qos != QoS::AtMostOnce
+            && self.maximum_packet_size.is_none()
             && matching.iter().any(|subscription| {
                 subscription.granted_at.is_some_and(|at| Some(at) < publication.sent_at)
                     && subscription.ended_at.is_none()
+                    && !subscription.no_local
                     && subscription.qos != QoS::AtMostOnce
             });
         // A retained message may overtake others when a new subscription is made.

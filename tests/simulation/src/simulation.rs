@@ -315,7 +315,7 @@ impl Simulation {
             && self.clients.iter().all(|client| {
                 // What a client has given up the broker may still hold to be alive, and owe it
                 // messages that then go to others.
-                client.ghosts.iter().all(|ghost| scene.wire.is_over(ghost.connection))
+                client.ghosts.is_empty()
                     && (client.is_at_rest()
                         || client.kind == Kind::Transient && client.link.is_none())
             })
