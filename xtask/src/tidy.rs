@@ -1,7 +1,7 @@
 //! The rules of the house that no compiler and no linter knows.
 //!
 //! Each rule is a function from text to [`Complaint`]s, so that each can be tested on a sample.
-//! A rule looks at Rust through [`Source`], which knows what is comment, text and test.
+//! A rule looks at Rust through [`source::Source`], which knows what is comment, text and test.
 
 mod comments;
 mod crates;

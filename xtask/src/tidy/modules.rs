@@ -58,8 +58,10 @@ impl Modules {
             for name in declared(source.all_code()) {
                 let mut child = module.clone();
                 child.push(name.to_owned());
-                open.push((child.clone(), format!("{place}/{name}.rs")));
-                open.push((child, format!("{place}/{name}/mod.rs")));
+                let places = [format!("{place}/{name}.rs"), format!("{place}/{name}/mod.rs")];
+                // A test may have the name of its module, which is then elsewhere.
+                let others = places.into_iter().filter(|place| *place != file);
+                open.extend(others.map(|place| (child.clone(), place)));
             }
             files.insert(module, file);
         }
@@ -177,6 +179,8 @@ mod tests {
             ("crates/a/src/three.rs", "// mod one;\n"),
             ("crates/a/tests/whole.rs", "mod peer;\n"),
             ("crates/a/tests/peer/mod.rs", ""),
+            ("crates/a/tests/part.rs", "#[path = \"part/mod.rs\"]\nmod part;\n"),
+            ("crates/a/tests/part/mod.rs", ""),
             ("fuzz/Cargo.toml", "[[bin]]\nname = \"d\"\npath = \"fuzz_targets/decode.rs\"\n"),
             ("fuzz/fuzz_targets/decode.rs", ""),
             ("fuzz/fuzz_targets/encode.rs", ""),
