@@ -31,6 +31,8 @@ pub struct Directory {
     retained: RwLock<Retained>,
     /// A version for each part of the topic space, by the hash of the first topic level.
     versions: Box<[AtomicU64]>,
+    /// Counts the changes of what is retained; raised under the lock of that table.
+    retained_version: AtomicU64,
     next_session: AtomicU64,
     shards: u16,
     seed: u64,
@@ -38,9 +40,23 @@ pub struct Directory {
 }
 
 struct Retained {
-    table: RetainedTable<Arc<Message>>,
+    table: RetainedTable<Entry>,
     bytes: usize,
+}
+
+/// A retained message, and the version of the change that has put it there.
+struct Entry {
+    message: Arc<Message>,
     version: u64,
+}
+
+/// What became of a subscription.
+pub(crate) struct Subscribed {
+    /// Whether there was none before.
+    pub(crate) new: bool,
+    /// The version of what was retained when it took effect. Whatever was retained later is matched
+    /// later, and so comes to it as a message; whatever was retained before came before.
+    pub(crate) retained_version: u64,
 }
 
 /// What became of a change to the retained messages.
@@ -59,8 +75,9 @@ impl Directory {
     pub fn new(shards: u16, seed: u64) -> Self {
         Self {
             subscriptions: RwLock::new(Subscriptions::new(seed)),
-            retained: RwLock::new(Retained { table: RetainedTable::new(), bytes: 0, version: 0 }),
+            retained: RwLock::new(Retained { table: RetainedTable::new(), bytes: 0 }),
             versions: (0..VERSIONS).map(|_| AtomicU64::new(1)).collect(),
+            retained_version: AtomicU64::new(0),
             next_session: AtomicU64::new(1),
             shards,
             seed,
@@ -108,7 +125,7 @@ impl Directory {
 
     /// The version of the subscriptions that may match `topic`.
     pub(crate) fn version(&self, topic: TopicName<'_>) -> u64 {
-        self.bucket(topic.first_level()).load(Ordering::Acquire)
+        self.bucket(topic.first_level()).load(Ordering::SeqCst)
     }
 
     /// Who gets the messages of `topic`, and the version of that answer.
@@ -118,12 +135,20 @@ impl Directory {
         (self.version(topic), subscriptions.route(topic, shard))
     }
 
-    /// Whether the subscription is new.
-    pub(crate) fn subscribe(&self, filter: TopicFilter<'_>, subscription: Subscription) -> bool {
+    /// Adds a subscription, or replaces it.
+    pub(crate) fn subscribe(
+        &self,
+        filter: TopicFilter<'_>,
+        subscription: Subscription,
+    ) -> Subscribed {
         let mut subscriptions = self.subscriptions.write().unwrap_or_else(PoisonError::into_inner);
         let new = subscriptions.insert(filter, subscription);
         self.changed(filter);
-        new
+        // Still under the lock, and both sides in one order (`SeqCst`): we raise the topic's version
+        // and then read this one, a publisher raises this one and then reads the topic's. Either we
+        // see its message, or it sees that its route is stale and waits for the lock.
+        let retained_version = self.retained_version.load(Ordering::SeqCst);
+        Subscribed { new, retained_version }
     }
 
     /// Whether there was a subscription.
@@ -162,16 +187,17 @@ impl Directory {
         limits: &Limits,
     ) -> Retention {
         let mut retained = self.retained.write().unwrap_or_else(PoisonError::into_inner);
-        let Retained { table, bytes, version } = &mut *retained;
+        let Retained { table, bytes } = &mut *retained;
+        let version = self.retained_version.load(Ordering::SeqCst) + 1;
         let wanted = message.is_some();
         let old = match &message {
             Some(message) => {
                 *bytes += message.weight();
-                table.insert(topic, Arc::clone(message))
+                table.insert(topic, Entry { message: Arc::clone(message), version })
             }
             None => table.remove(topic),
         };
-        *bytes -= old.as_ref().map_or(0, |old| old.weight());
+        *bytes -= old.as_ref().map_or(0, |old| old.message.weight());
         let message = message.filter(|message| {
             let fits = table.len() <= limits.retained_messages && *bytes <= limits.retained_bytes;
             if !fits {
@@ -181,33 +207,39 @@ impl Directory {
             fits
         });
         let changed = old.is_some() || message.is_some();
-        *version += u64::from(changed);
+        if changed {
+            self.retained_version.store(version, Ordering::SeqCst);
+        }
         Retention {
-            version: NonZeroU64::new(*version).filter(|_| changed),
+            version: NonZeroU64::new(version).filter(|_| changed),
             refused: wanted && message.is_none(),
             message,
         }
     }
 
-    /// Visits at most about `limit` retained messages that match, and says where to go on.
+    /// Visits at most about `limit` retained messages that match, and says where to go on. Those
+    /// that are newer than `version` are passed over.
     pub(crate) fn retained(
         &self,
         filter: TopicFilter<'_>,
         after: Option<&Cursor>,
+        version: u64,
         limit: usize,
         found: &mut Vec<Arc<Message>>,
     ) -> Option<Cursor> {
         let retained = self.retained.read().unwrap_or_else(PoisonError::into_inner);
-        retained.table.page(filter, after, limit, |_, message| {
-            found.push(Arc::clone(message));
+        retained.table.page(filter, after, limit, |_, entry| {
+            if entry.version <= version {
+                found.push(Arc::clone(&entry.message));
+            }
         })
     }
 
     /// Forgets retained messages that have expired, a page at a time.
     pub(crate) fn sweep_retained(&self, after: Option<&Cursor>, now: Instant) -> Option<Cursor> {
         let mut retained = self.retained.write().unwrap_or_else(PoisonError::into_inner);
-        let Retained { table, bytes, .. } = &mut *retained;
-        table.sweep(after, SWEEP_PAGE, |message| {
+        let Retained { table, bytes } = &mut *retained;
+        table.sweep(after, SWEEP_PAGE, |Entry { message, .. }| {
             let keep = message.publication().lifetime(now) != Lifetime::Expired;
             if !keep {
                 *bytes -= message.weight();
@@ -221,11 +253,11 @@ impl Directory {
         match filter.levels().next() {
             Some("+" | "#") => {
                 for version in &self.versions {
-                    version.fetch_add(1, Ordering::Release);
+                    version.fetch_add(1, Ordering::SeqCst);
                 }
             }
             first => {
-                self.bucket(first.unwrap_or_default()).fetch_add(1, Ordering::Release);
+                self.bucket(first.unwrap_or_default()).fetch_add(1, Ordering::SeqCst);
             }
         }
     }

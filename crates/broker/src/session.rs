@@ -77,6 +77,8 @@ pub(crate) struct InFlight {
 pub(crate) struct Walk {
     pub(crate) options: SubscriptionOptions,
     pub(crate) identifiers: Arc<[NonZeroU32]>,
+    /// What was retained up to this version; what came later has come as a message.
+    pub(crate) version: u64,
     pub(crate) after: Option<Cursor>,
 }
 

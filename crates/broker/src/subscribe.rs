@@ -15,6 +15,7 @@ use ferrymq_protocol::server::Reply;
 use ferrymq_protocol::time::Instant;
 
 use crate::access::{Question, Verdict};
+use crate::directory::Subscribed;
 use crate::identity::{ConnectionId, SessionRef};
 use crate::message::{Lifetime, Message, Parcel};
 use crate::record::{Record, StoredTarget};
@@ -140,7 +141,7 @@ impl Shard {
             session.subscriptions.insert(filter.as_str(), &self.hasher);
         }
         let subscription = Subscription { session: place, identifier, options, durable };
-        let new = self.directory.subscribe(filter, subscription);
+        let Subscribed { new, retained_version } = self.directory.subscribe(filter, subscription);
         debug_assert_eq!(new, !known, "session and directory disagree about a subscription");
         if durable {
             self.effects.record(Record::Subscribed {
@@ -159,7 +160,8 @@ impl Shard {
         if let Some(session) = session_of(&mut self.sessions, place) {
             // A shared subscription gets none [section 4.8.2].
             if send_retained && filter.share().is_none() {
-                session.begin_walk(filter.as_str(), Walk { options, identifiers, after: None });
+                let walk = Walk { options, identifiers, version: retained_version, after: None };
+                session.begin_walk(filter.as_str(), walk);
             } else {
                 session.change_walk(filter.as_str(), options, identifiers);
             }
@@ -204,6 +206,7 @@ impl Shard {
         walk.after = self.directory.retained(
             TopicFilter::trusted(&filter),
             walk.after.as_ref(),
+            walk.version,
             page,
             &mut found,
         );
