@@ -3,7 +3,7 @@
 //! Invariants: no lock is held over two packets, and the two locks are never held together. A
 //! subscription is in the table before its SUBACK is queued. Whoever changes the subscriptions of a
 //! part of the topic space raises that part's version after the change and before the lock is
-//! released; a shard compares versions with one Acquire load before it trusts a route.
+//! released; a shard compares versions with one load before it trusts a route.
 
 #![expect(clippy::disallowed_types, reason = "these two tables are what the shards share")]
 
