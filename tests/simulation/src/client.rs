@@ -2,6 +2,7 @@
 //! `ferrymq-protocol`, and suspicious of everything that the broker sends.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::num::NonZeroU16;
 
 use ferrymq_codec::{
     Acknowledgement, ConnAck, Frame, Framing, Packet, PacketId, PacketType, Properties, QoS,
@@ -94,6 +95,7 @@ pub(crate) struct Incoming {
 
 /// A connection.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent of each other")]
 pub(crate) struct Link {
     pub(crate) connection: u32,
     pub(crate) open: bool,
@@ -368,7 +370,7 @@ impl Client {
         }
         link.open = true;
         link.opened_at = Some(scene.step);
-        let announced = connack.properties.receive_maximum().map_or(u16::MAX, |most| most.get());
+        let announced = connack.properties.receive_maximum().map_or(u16::MAX, NonZeroU16::get);
         let spent = link.expected.iter().filter(|(kind, _)| *kind != PacketType::SubAck).count();
         link.quota = usize::from(announced).saturating_sub(spent);
         let own_aliases = connack.properties.topic_alias_maximum().unwrap_or(0);

@@ -431,5 +431,5 @@ const LATEST_ANSWER_US: usize = 200_000;
 /// How long nothing must happen until all is done.
 const REST: Duration = Duration::from_secs(3);
 /// The longest virtual time of a phase.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_mins(10);
 const MOST_STEPS: u64 = 2_000_000;
