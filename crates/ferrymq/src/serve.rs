@@ -76,7 +76,11 @@ fn log_to_stderr(verbose: bool) {
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
-    tracing_subscriber::registry().with(filter).with((!verbose).then(FloodGate::default)).with(lines).init();
+    tracing_subscriber::registry()
+        .with(filter)
+        .with((!verbose).then(FloodGate::default))
+        .with(lines)
+        .init();
 }
 
 #[cfg(test)]
