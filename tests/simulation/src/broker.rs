@@ -170,39 +170,41 @@ impl Broker {
             return;
         };
         let doings = self.doings_of(shard);
-        let goes_on = turn.run_once();
-        *self.turns[shard].borrow_mut() = Some(turn);
+        let mut goes_on = turn.run_once();
+        self.count_turn(shard);
+        let mut sleep = self.sleeps.borrow()[shard];
+        if let Sleep::FallingAsleep(deadline) = sleep
+            && goes_on
         {
-            let mut scene = self.scene.borrow_mut();
-            scene.step += 1;
+            // What a turn has found out it may only do in the next one.
+            goes_on = turn.run_once();
+            let sleeps_on = self.sleeps.borrow()[shard] == sleep;
+            if self.doings_of(shard) != doings || !sleeps_on {
+                let finding = format!("shard {shard} would have slept with work left");
+                self.scene.borrow_mut().fail(None, finding);
+            }
+            // As the turn has done before it polled: from now on the mailbox rings.
+            sleep = match self.post[shard].fall_asleep() {
+                true => Sleep::Asleep(deadline),
+                false => Sleep::Awake,
+            };
+        }
+        *self.turns[shard].borrow_mut() = Some(turn);
+        self.sleeps.borrow_mut()[shard] = if goes_on { sleep } else { Sleep::Ended };
+    }
+
+    fn count_turn(&self, shard: usize) {
+        let mut scene = self.scene.borrow_mut();
+        scene.step += 1;
+        let sleep = self.sleeps.borrow()[shard];
+        if !matches!(sleep, Sleep::FallingAsleep(_)) {
             let cost = scene.random.between(1, 30);
             scene.now = after(scene.now, cost);
-            scene.trace.mix(shard as u64);
-            if scene.trace.is_printed() {
-                let sleep = self.sleeps.borrow()[shard];
-                scene.trace.print(&format!("{:>7} shard {shard}: {sleep:?}", scene.step));
-            }
         }
-        let sleep = self.sleeps.borrow()[shard];
-        let next = match sleep {
-            _ if !goes_on => Sleep::Ended,
-            Sleep::FallingAsleep(deadline) => {
-                if self.doings_of(shard) != doings {
-                    let finding = format!(
-                        "shard {shard} would have slept with work left: {doings:?} became {:?}",
-                        self.doings_of(shard)
-                    );
-                    self.scene.borrow_mut().fail(None, finding);
-                }
-                // As the turn has done before it polled: from now on the mailbox rings.
-                match self.post[shard].fall_asleep() {
-                    true => Sleep::Asleep(deadline),
-                    false => Sleep::Awake,
-                }
-            }
-            _ => Sleep::Awake,
-        };
-        self.sleeps.borrow_mut()[shard] = next;
+        scene.trace.mix(shard as u64);
+        if scene.trace.is_printed() {
+            scene.trace.print(&format!("{:>7} shard {shard}: {sleep:?}", scene.step));
+        }
     }
 
     fn is_runnable(&self, shard: usize) -> bool {
@@ -354,6 +356,12 @@ impl Network for VirtualNetwork {
         {
             let scene = &mut *self.broker.scene.borrow_mut();
             let now = scene.now;
+            // Longer than that it has only waited for the keep alive.
+            let patience = scene.options.limits.answer_timeout + MOST_TO_CLOSE;
+            if scene.wire.took_to_close(socket.0, now).is_some_and(|took| took > patience) {
+                let finding = format!("the end of connection {} was overlooked", socket.0);
+                scene.fail(None, finding);
+            }
             scene.wire.server_closes(socket.0, now, &mut scene.agenda);
         }
         self.done();
@@ -389,5 +397,8 @@ fn address() -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], 50_000))
 }
 
+/// How long the broker takes at most to close a connection that its client has closed, besides
+/// the time for an answer to a question of access.
+const MOST_TO_CLOSE: Duration = Duration::from_millis(1_500);
 /// How deep turns run within turns.
 const MOST_INTERLEAVED: usize = 2;

@@ -6,6 +6,7 @@
 //! forgets an edge waits for ever, which the run then shows.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use ferrymq_protocol::time::Instant;
 use ferrymq_server::Closed;
@@ -45,6 +46,8 @@ pub(crate) struct Connection {
     /// The client has closed or reset its end.
     client_gone: bool,
     server_closed: bool,
+    /// When the server could first see that the client has closed its direction.
+    ended_at: Option<Instant>,
     /// The server's end was reset when it was closed, and what was on its way down is lost.
     reset_by_server: bool,
 }
@@ -122,6 +125,7 @@ impl Wire {
             vanished: false,
             client_gone: false,
             server_closed: false,
+            ended_at: None,
             reset_by_server: false,
         };
         self.connections.push(connection);
@@ -214,6 +218,12 @@ impl Wire {
         agenda.plan(after(now, delay), Occasion::Reset(id));
     }
 
+    /// How long the broker took to close a connection whose client had closed its direction.
+    pub(crate) fn took_to_close(&self, id: u32, now: Instant) -> Option<Duration> {
+        let connection = &self.connections[id as usize];
+        connection.ended_at.map(|ended_at| now.saturating_duration_since(ended_at))
+    }
+
     /// Whether the broker cannot act on this connection any more.
     pub(crate) fn is_over(&self, id: u32) -> bool {
         self.connections[id as usize].server_closed
@@ -257,6 +267,9 @@ impl Wire {
             }
         }
         let ended = pipe.ended;
+        if ended && direction == Direction::Up {
+            connection.ended_at.get_or_insert(now);
+        }
         if direction == Direction::Up && !lost {
             let closed = if ended { Closed::Read } else { Closed::No };
             self.edge(id, true, false, closed);
