@@ -1,11 +1,11 @@
 //! What the numbers were measured on: enough to compare, nothing to identify.
 
 use std::fs;
-use std::process::Command;
 
 use serde_json::{Value, json};
 
-/// Processor, memory, kernel, and the commit that was measured.
+/// Processor, memory, kernel, and how busy others keep it: to be asked before the
+/// run, which is a load itself.
 pub(crate) fn describe() -> Value {
     let processor = field("/proc/cpuinfo", "model name");
     let memory = field("/proc/meminfo", "MemTotal");
@@ -14,16 +14,14 @@ pub(crate) fn describe() -> Value {
     let cores = fs::read_to_string("/proc/cpuinfo")
         .map(|text| text.lines().filter(|line| line.starts_with("processor")).count())
         .ok();
-    let commit = Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).output().ok();
-    let commit = commit
-        .filter(|output| output.status.success())
-        .and_then(|output| String::from_utf8(output.stdout).ok());
+    let load = fs::read_to_string("/proc/loadavg").ok();
+    let load = load.as_deref().and_then(|text| text.split(' ').next());
     json!({
         "processor": processor,
         "cores": cores,
         "memory": memory,
         "kernel": kernel.map(|text| text.trim().to_owned()),
-        "commit": commit.map(|text| text.trim().to_owned()),
+        "load before": load,
     })
 }
 

@@ -107,6 +107,7 @@ enum Experiment {
 }
 
 fn run(plan: &Plan, experiments: &[Experiment]) -> Result<()> {
+    let machine = machine::describe();
     process::raise_file_limit(plan.connections.max(plan.subscribers) + 1000)?;
     if let Some(core) = plan.load_core {
         process::pin_self(core)?;
@@ -126,7 +127,8 @@ fn run(plan: &Plan, experiments: &[Experiment]) -> Result<()> {
             }
         }
     }
-    let report = Report::new(&subjects, plan.rounds, [plan.load_core, plan.broker_core], samples);
+    let report =
+        Report::new(machine, &subjects, plan.rounds, [plan.load_core, plan.broker_core], samples);
     let path = report.write(&plan.out)?;
     eprintln!("written to {}", path.display());
     Ok(())

@@ -8,7 +8,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Result;
 use serde_json::{Value, json};
 
-use crate::machine;
 use crate::sample::{Sample, median};
 use crate::subject::Subject;
 
@@ -27,6 +26,7 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new(
+        machine: Value,
         subjects: &[Subject],
         rounds: u32,
         cores: [Option<u32>; 2],
@@ -41,7 +41,7 @@ impl Report {
             rounds,
             cores,
             seconds_since_epoch: since_epoch.as_secs(),
-            machine: machine::describe(),
+            machine,
             subjects,
             samples,
         }
@@ -95,7 +95,7 @@ impl Report {
 
     fn markdown(&self) -> Result<String> {
         let mut text = format!("# Measured on {}\n\n", self.date());
-        for name in ["processor", "cores", "memory", "kernel", "commit"] {
+        for name in ["processor", "cores", "memory", "kernel", "load before"] {
             writeln!(text, "- {name}: {}", self.machine[name].to_string().trim_matches('"'))?;
         }
         writeln!(text, "- medians of {} rounds", self.rounds)?;

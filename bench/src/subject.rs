@@ -39,7 +39,8 @@ impl Subject {
         !matches!(self, Self::Relay)
     }
 
-    /// What the program says about itself.
+    /// What the program says about itself, and its SHA-256: between two releases
+    /// the version alone does not tell what was measured.
     pub(crate) fn version(&self) -> Option<String> {
         let (path, argument) = match self {
             Self::FerryMq(path) | Self::OneShard(path) => (path, "--version"),
@@ -48,7 +49,10 @@ impl Subject {
         };
         let output = Command::new(path).arg(argument).output().ok()?;
         let text = String::from_utf8(output.stdout).ok()?;
-        text.lines().next().map(str::to_owned)
+        let version = text.lines().next()?;
+        let sum = Command::new("sha256sum").arg(path).output().ok()?;
+        let digest = sum.stdout.get(..16).and_then(|digest| str::from_utf8(digest).ok())?;
+        Some(format!("{version}, {digest}"))
     }
 
     /// How it is started, apart from its port.
