@@ -1,0 +1,280 @@
+//! The binary as its users meet it: exit status, standard output, the words on standard error, and
+//! signals. Each test has a broker of its own, at a port that the system chooses.
+
+#![cfg(unix)]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+#[test]
+fn wrong_words_are_answered_with_advice_and_status_1() {
+    let rows: [(&[&str], &str); 9] = [
+        (&["pub", "-t", "a", "-m", "x", "--reatin"], "--retain"),
+        (&["pub", "-m", "x"], "--topic <TOPIC>"),
+        (&["pub", "-t", "a"], "--message <MESSAGE>"),
+        (&["pub", "-t", "a", "-m", "x", "-q", "3"], "3 is not in 0..=2"),
+        (&["pub", "-t", "a/#", "-m", "x"], "--topic a/#: the Topic Name contains a wildcard"),
+        (&["pub", "-t", "a", "-f", "/no/such/file"], "cannot read /no/such/file"),
+        (&["sub", "-v"], "--topic <TOPIC>"),
+        (&["sub", "-t", "a/##"], "--topic a/##"),
+        (&["serv"], "serve"),
+    ];
+    for (words, advice) in rows {
+        let output = run(words, b"");
+        assert_eq!(output.status.code(), Some(1), "{words:?}");
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(errors.contains(advice), "{words:?}: {errors}");
+        assert!(output.stdout.is_empty(), "{words:?}");
+    }
+}
+
+#[test]
+fn second_broker_on_a_port_is_told_to_choose_another() {
+    let broker = Broker::start();
+    let output = run(&["-p", &broker.port()], b"");
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(errors.contains("already in use") && errors.contains("-p"), "{errors}");
+}
+
+#[test]
+fn bytes_arrive_as_they_were_given() {
+    let broker = Broker::start();
+    let payload = b"\xea\xb0\x80\0\xff\n";
+    broker.run(&["pub", "-t", "집/온도", "-s", "-r", "-q", "2"], payload);
+    let output = broker.run(&["sub", "-t", "집/#", "-C", "1", "-v", "-N"], b"");
+    assert_eq!(output.stdout, ["집/온도 ".as_bytes(), payload].concat());
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn lines_of_standard_input_all_arrive_in_order() {
+    let broker = Broker::start();
+    let lines: Vec<String> = (0..20_000).map(|number| format!("{number}\n")).collect();
+    let lines = lines.concat();
+    for qos in ["1", "2"] {
+        let topic = format!("lines/{qos}");
+        // A session that is kept, so that it does not matter who is faster.
+        let session = ["-i", "reader", "-c", "-q", qos, "-t", &topic];
+        broker.run(&[&["sub", "-E"][..], &session].concat(), b"");
+        let sent = broker.run(&["pub", "-t", &topic, "-l", "-q", qos], lines.as_bytes());
+        assert_eq!(sent.status.code(), Some(0));
+        let output = broker.run(&[&["sub", "-C", "20000"][..], &session].concat(), b"");
+        assert!(output.stdout == lines.as_bytes(), "{} bytes", output.stdout.len());
+    }
+}
+
+#[test]
+fn subscriber_that_waits_in_vain_ends_with_status_27() {
+    let broker = Broker::start();
+    let output = broker.run(&["sub", "-t", "silence", "-W", "0.1"], b"");
+    assert_eq!(output.status.code(), Some(27));
+}
+
+#[test]
+fn signal_ends_the_subscriber_with_success() {
+    let broker = Broker::start();
+    broker.run(&["pub", "-t", "ready", "-m", "yes", "-r"], b"");
+    for name in ["-INT", "-TERM"] {
+        let mut child = command(&["sub", "-p", &broker.port(), "-t", "ready"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the binary was built");
+        let mut ready = [0; 4];
+        child.stdout.as_mut().expect("it is piped").read_exact(&mut ready).unwrap();
+        assert_eq!(&ready, b"yes\n");
+        signal(&child, name);
+        assert_eq!(wait(&mut child), Some(0), "{name}");
+    }
+}
+
+#[test]
+fn first_signal_ends_the_broker_with_success() {
+    for name in ["-INT", "-TERM"] {
+        let mut broker = Broker::start();
+        let mut client = broker.connect();
+        signal(&broker.child, name);
+        // DISCONNECT with Server shutting down, and the end.
+        let mut farewell = Vec::new();
+        client.read_to_end(&mut farewell).unwrap();
+        assert_eq!((farewell[0], farewell[2]), (0xe0, 0x8b), "{farewell:02x?}");
+        drop(client);
+        assert_eq!(wait(&mut broker.child), Some(0), "{name}");
+    }
+}
+
+#[test]
+fn second_signal_does_not_wait_for_clients() {
+    // The broker's patience with a client that does not close is short, so on a machine that is
+    // very busy it may end by itself first.
+    let ended_at_once = (0..10).any(|_| {
+        let mut broker = Broker::start();
+        let client = broker.connect();
+        signal(&broker.child, "-TERM");
+        broker.wait_for("shutting down");
+        signal(&broker.child, "-INT");
+        let status = wait(&mut broker.child);
+        drop(client);
+        status == Some(1)
+    });
+    assert!(ended_at_once);
+}
+
+#[test]
+fn broker_with_few_files_lets_clients_in_as_others_leave() {
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n 64; exec \"$0\" -p 0", env!("CARGO_BIN_EXE_ferrymq")]);
+    let broker = Broker::start_as(limited);
+    let crowd: Vec<_> = (0..100).filter_map(|_| TcpStream::connect(broker.address).ok()).collect();
+    assert!(crowd.len() > 64);
+    drop(crowd);
+    let deadline = Instant::now() + PATIENCE;
+    while !broker.accepts() {
+        assert!(Instant::now() < deadline, "nobody is let in again");
+    }
+}
+
+#[test]
+fn strangers_do_not_flood_the_log() {
+    let mut broker = Broker::start();
+    for _ in 0..2_000 {
+        drop(TcpStream::connect(broker.address).expect("the broker listens"));
+    }
+    // All others were accepted before.
+    broker.connect();
+    signal(&broker.child, "-TERM");
+    wait(&mut broker.child);
+    let begun = broker.started.elapsed().as_secs() + 1;
+    let lines = usize::try_from(begun).unwrap() * 500;
+    let log = broker.log.iter().count();
+    assert!(log <= lines, "{log} lines in {begun} s");
+}
+
+/// A broker of this machine. It ends with the test.
+struct Broker {
+    child: Child,
+    address: SocketAddr,
+    /// Lines of its log.
+    log: mpsc::Receiver<String>,
+    started: Instant,
+}
+
+impl Broker {
+    fn start() -> Self {
+        Self::start_as(command(&["-p", "0"]))
+    }
+
+    fn start_as(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary was built");
+        let stderr = BufReader::new(child.stderr.take().expect("it is piped"));
+        let (lines, log) = mpsc::channel();
+        thread::spawn(move || {
+            stderr.lines().map_while(Result::ok).try_for_each(|line| lines.send(line))
+        });
+        let address = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut broker = Self { child, address, log, started: Instant::now() };
+        let line = broker.wait_for("listening on 127.0.0.1:");
+        let port = line.rsplit(':').next().and_then(|port| port.parse().ok());
+        broker.address.set_port(port.expect("the line ends with the port"));
+        broker
+    }
+
+    fn wait_for(&self, words: &str) -> String {
+        loop {
+            let line = self.log.recv_timeout(PATIENCE).expect("the line comes");
+            if line.contains(words) {
+                return line;
+            }
+        }
+    }
+
+    fn port(&self) -> String {
+        self.address.port().to_string()
+    }
+
+    /// Runs a client of this broker.
+    fn run(&self, words: &[&str], input: &[u8]) -> Output {
+        run(&[words, &["-p", &self.port()]].concat(), input)
+    }
+
+    /// A client of MQTT 5.0 that is welcome and says nothing more.
+    fn connect(&self) -> TcpStream {
+        let mut socket = TcpStream::connect(self.address).expect("the broker listens");
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        socket.write_all(CONNECT).unwrap();
+        let mut head = [0; 2];
+        socket.read_exact(&mut head).expect("CONNACK comes");
+        assert_eq!(head[0], 0x20);
+        let mut rest = vec![0; usize::from(head[1])];
+        socket.read_exact(&mut rest).unwrap();
+        assert_eq!(rest[1], 0, "it accepts");
+        socket
+    }
+
+    /// Whether it answers a client.
+    fn accepts(&self) -> bool {
+        let Ok(mut socket) = TcpStream::connect(self.address) else {
+            return false;
+        };
+        socket.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut head = [0; 1];
+        socket.write_all(CONNECT).is_ok() && socket.read_exact(&mut head).is_ok()
+    }
+}
+
+impl Drop for Broker {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn command(words: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ferrymq"));
+    command.args(words).env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+fn run(words: &[&str], input: &[u8]) -> Output {
+    let mut child = command(words)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary was built");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            // Who is told nothing but an error does not read.
+            let _ = stdin.write_all(input);
+        });
+        child.wait_with_output().expect("it ends")
+    })
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([name, &child.id().to_string()]).status();
+    assert!(sent.expect("there is kill").success());
+}
+
+/// The exit status, in time.
+fn wait(child: &mut Child) -> Option<i32> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        assert!(Instant::now() < deadline, "it does not end");
+        thread::yield_now();
+    }
+}
+
+/// MQTT 5.0, clean start, keep alive 60 s, no client identifier.
+const CONNECT: &[u8] = b"\x10\x0d\0\x04MQTT\x05\x02\0\x3c\0\0\0";
+/// How long a test waits for what must come.
+const PATIENCE: Duration = Duration::from_secs(20);
