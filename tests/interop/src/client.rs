@@ -6,10 +6,6 @@
 
 use std::time::{Duration, Instant};
 
-use crate::driver::Driver;
-use crate::mosquitto::Mosquitto;
-use crate::rumqtt::Rumqtt;
-
 /// A connected client.
 pub trait Client {
     /// Whether the broker continued a session, where the library tells.
@@ -274,19 +270,6 @@ impl Library {
     /// All of them.
     pub const ALL: [Self; 5] =
         [Self::MqttJs, Self::Paho, Self::Aiomqtt, Self::Mosquitto, Self::Rumqttc];
-
-    /// Connects and subscribes; returns when the broker has acknowledged both.
-    ///
-    /// # Panics
-    /// When it refuses, or does not answer within `PATIENCE`, twice that over a
-    /// connection that may be cut.
-    pub fn open(self, options: Options) -> Box<dyn Client> {
-        match self {
-            Self::MqttJs | Self::Paho | Self::Aiomqtt => Box::new(Driver::open(self, &options)),
-            Self::Mosquitto => Box::new(Mosquitto::open(options)),
-            Self::Rumqttc => Box::new(Rumqtt::open(options)),
-        }
-    }
 
     /// Whether a lost connection stays lost unless [`Options::reconnect`] asks
     /// otherwise. `mosquitto_sub` always comes back, and so two of them would take

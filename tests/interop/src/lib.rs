@@ -17,6 +17,7 @@ mod driver;
 mod environment;
 mod hex;
 mod mosquitto;
+mod open;
 mod output;
 mod rumqtt;
 mod scenarios;

@@ -5,7 +5,6 @@ use std::num::NonZeroU16;
 
 use ferrymq_codec::{Packet, PacketId, Property, QoS, Version};
 
-use super::{MakePacket, Place, SMALL, Subscription};
 use crate::world::{Client, Connecting, Got, Received, World};
 
 #[expect(clippy::struct_excessive_bools, reason = "each is independent of the others")]
@@ -197,3 +196,26 @@ pub(super) fn published(got: &Got) -> Option<&Received> {
 pub(super) fn number(payload: &str) -> usize {
     payload.trim_end().parse().expect("a number")
 }
+
+/// A session: whose, and the how manieth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) client: usize,
+    pub(super) session: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Subscription {
+    pub(super) qos: QoS,
+    pub(super) no_local: bool,
+    pub(super) as_published: bool,
+}
+
+/// The packets of a client that wants something.
+type MakePacket = fn(ferrymq_codec::Acknowledgement<'static>) -> Packet<'static>;
+
+/// What a client accepts that does not want big messages.
+const SMALL_PACKETS: u32 = 4_000;
+/// The property that limits packets.
+const SMALL: Property<'static> =
+    Property::MaximumPacketSize(std::num::NonZeroU32::new(SMALL_PACKETS).expect("not zero"));

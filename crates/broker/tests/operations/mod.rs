@@ -9,9 +9,9 @@ mod client;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use ferrymq_codec::{Delivery, Packet, PacketId, Property, QoS, ReasonCode};
+use ferrymq_codec::{Delivery, PacketId, QoS, ReasonCode};
 
-use self::client::{Arrived, Peer};
+use self::client::{Arrived, Peer, Place, Subscription};
 use crate::world::World;
 
 /// Something that happens. Numbers go around wherever there are fewer things to choose from.
@@ -87,13 +87,6 @@ struct Scene {
     members: BTreeSet<Place>,
 }
 
-/// A session: whose, and the how manieth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
-    client: usize,
-    session: usize,
-}
-
 #[derive(Debug)]
 struct Message {
     publisher: Place,
@@ -123,13 +116,6 @@ struct GroupOwed {
     /// Whether a member has ended since, so that it may go to another.
     disturbed: bool,
     may_be_lost: bool,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Subscription {
-    qos: QoS,
-    no_local: bool,
-    as_published: bool,
 }
 
 impl Scene {
@@ -544,10 +530,3 @@ const GROUP_FILTER: &str = "a/+";
 const EXPIRY: u32 = 100_000;
 /// From here on payloads are shared between connections instead of copied.
 const BIG: usize = 9_000;
-/// What a client accepts that does not want big messages.
-const SMALL_PACKETS: u32 = 4_000;
-/// The packets of a client that wants something.
-type MakePacket = fn(ferrymq_codec::Acknowledgement<'static>) -> Packet<'static>;
-/// The property that limits packets.
-const SMALL: Property<'static> =
-    Property::MaximumPacketSize(std::num::NonZeroU32::new(SMALL_PACKETS).expect("not zero"));
