@@ -75,7 +75,7 @@ pub(crate) async fn run(arguments: Box<PublishArguments>) -> anyhow::Result<u8> 
     tokio::select! {
         // The loss of the connection explains the failure of a request, so it comes first.
         biased;
-        error = lost(&mut events) => return Err(arguments.failed(&error).into()),
+        error = arguments.lost(&mut events) => return Err(arguments.failed(&error).into()),
         result = publisher.publish(payload) => result?,
     }
     publisher
@@ -106,6 +106,25 @@ impl PublishArguments {
         };
         check_length(&payload)?;
         Ok(Some(payload))
+    }
+
+    /// Waits for the end of the connection for good.
+    async fn lost(&self, events: &mut Events) -> ConnectionError {
+        // Of many attempts to come back only the first is news.
+        let mut is_lost = false;
+        loop {
+            match events.next().await {
+                Some(Event::Disconnected { error, retry_in: None }) => return error,
+                Some(Event::Disconnected { error, retry_in: Some(_) }) => {
+                    if !std::mem::replace(&mut is_lost, true) && !self.connection.quiet {
+                        eprintln!("Warning: connection lost: {error}; trying again");
+                    }
+                }
+                Some(Event::Connected { .. }) => is_lost = false,
+                Some(_) => {}
+                None => return ConnectionError::Closed,
+            }
+        }
     }
 
     fn failed(&self, error: &ConnectionError) -> Failure {
@@ -185,17 +204,6 @@ impl Publisher<'_> {
                 Ok(())
             }
             Err(error) => Err(error).context("the message was not published"),
-        }
-    }
-}
-
-/// Waits for the end of the connection for good.
-async fn lost(events: &mut Events) -> ConnectionError {
-    loop {
-        match events.next().await {
-            Some(Event::Disconnected { error, retry_in: None }) => return error,
-            Some(_) => {}
-            None => return ConnectionError::Closed,
         }
     }
 }

@@ -170,6 +170,8 @@ impl<'a> Subscriber<'a> {
         events: &mut Events,
         printer: &mut Printer,
     ) -> anyhow::Result<()> {
+        // Of many attempts to come back only the first is news.
+        let mut is_lost = false;
         loop {
             let mut event = events.try_next();
             if event.is_none() {
@@ -186,6 +188,12 @@ impl<'a> Subscriber<'a> {
                 Some(Event::Disconnected { error, retry_in: None }) => {
                     return Err(self.failed(&error).into());
                 }
+                Some(Event::Disconnected { error, retry_in: Some(_) }) => {
+                    if !std::mem::replace(&mut is_lost, true) {
+                        self.complain(&format!("connection lost: {error}; trying again"));
+                    }
+                }
+                Some(Event::Connected { .. }) => is_lost = false,
                 Some(Event::SubscriptionLost { reason }) => {
                     self.complain(&format!("the broker refused a subscription: {reason}"));
                 }

@@ -93,6 +93,29 @@ fn signal_ends_the_subscriber_with_success() {
 }
 
 #[test]
+fn subscriber_that_loses_its_broker_says_so_and_waits_for_the_next() {
+    let broker = Broker::start();
+    let port = broker.port();
+    broker.run(&["pub", "-t", "before", "-m", "x", "-r"], b"");
+    let mut child = command(&["sub", "-p", &port, "-t", "before", "-t", "after", "-C", "2"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary was built");
+    let mut before = [0; 2];
+    child.stdout.as_mut().expect("it is piped").read_exact(&mut before).unwrap();
+    drop(broker);
+    let mut errors = BufReader::new(child.stderr.take().expect("it is piped")).lines();
+    let warning = errors.next().expect("a line comes").unwrap();
+    assert_eq!(warning, "Warning: connection lost: the server closed the connection; trying again");
+    let next = Broker::start_as(command(&["-p", &port]));
+    next.run(&["pub", "-t", "after", "-m", "y", "-r"], b"");
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.stdout, b"y\n");
+    assert!(errors.next().is_none(), "one line is enough");
+}
+
+#[test]
 fn first_signal_ends_the_broker_with_success() {
     for name in ["-INT", "-TERM"] {
         let mut broker = Broker::start();
