@@ -272,6 +272,34 @@ mod tests {
     }
 
     #[test]
+    fn memory_is_given_back_wherever_removed_entries_lay() {
+        let filters = [
+            "level1/+",
+            "level2/+",
+            "+/c/level3",
+            "level6/+/level7",
+            "+/level4/",
+            "level14/+",
+            "+/level5",
+            "b/+",
+            "$a/a level that is quite long 0/level0/+",
+            "$/level8/+/a",
+            "level9/level13/a level that is quite long 2/+/a level that is quite long 3",
+            "level10/level18/level11/a level that is quite long 1/+",
+        ];
+        for seed in (0..100).chain([14_646_198_239_154_599_538]) {
+            let mut tree = TopicTree::new(seed);
+            for filter in filters {
+                tree.get_or_insert_with(parsed(filter), || 0);
+            }
+            for filter in filters {
+                assert!(tree.remove(parsed(filter)).is_some());
+            }
+            check_empty_inside(&tree);
+        }
+    }
+
+    #[test]
     fn hash_matches_the_level_above_it() {
         let tree = tree(&["sport/tennis/#", "sport/tennis/+", "sport/tennis", "#", "+/+"]);
         assert_eq!(matches(&tree, "sport/tennis"), [0, 2, 3, 4]);

@@ -81,7 +81,8 @@ impl Levels {
 
 /// Gives memory back when little of a table is used; seldom enough to cost nothing on average.
 pub(super) fn shrink<T>(table: &mut HashTable<T>, hash_of: impl Fn(&T) -> u64) {
-    if table.len() * 4 <= table.capacity() {
+    // Not `capacity`, which leaves out the places of removed entries.
+    if table.len() * 4 <= table.num_buckets() {
         table.shrink_to(table.len() * 2, hash_of);
     }
 }
