@@ -2,10 +2,18 @@
 //! must hold does not. With nightly, `cargo fuzz run --features libfuzzer TARGET` looks for such
 //! bytes; on stable, the seeded tests run the same functions on pseudo-random ones.
 
+mod broker_operations;
+mod client_link;
 mod decode;
 mod encode_decode;
+mod pieces;
+mod server_link;
 mod topic_filter;
+mod world;
 
+pub use broker_operations::broker_operations;
+pub use client_link::client_link;
 pub use decode::decode;
 pub use encode_decode::encode_decode;
+pub use server_link::server_link;
 pub use topic_filter::topic_filter;

@@ -5,25 +5,93 @@
 use std::panic;
 use std::time::{Duration, Instant};
 
-/// Rounds per target: a second or so.
-const ROUNDS: u64 = 50_000;
 const SEED: u64 = 0x0004_4D51_5454_0502;
 const MAXIMUM_LENGTH: usize = 256;
 
 #[test]
+fn broker_operations() {
+    run(ferrymq_fuzz::broker_operations, OPERATIONS, 10_000);
+}
+
+#[test]
+fn client_link() {
+    run(ferrymq_fuzz::client_link, FROM_SERVERS, 50_000);
+}
+
+#[test]
 fn decode() {
-    run(ferrymq_fuzz::decode, PACKETS);
+    run(ferrymq_fuzz::decode, PACKETS, 50_000);
 }
 
 #[test]
 fn encode_decode() {
-    run(ferrymq_fuzz::encode_decode, PACKETS);
+    run(ferrymq_fuzz::encode_decode, PACKETS, 50_000);
+}
+
+#[test]
+fn server_link() {
+    run(ferrymq_fuzz::server_link, FROM_CLIENTS, 50_000);
 }
 
 #[test]
 fn topic_filter() {
-    run(ferrymq_fuzz::topic_filter, FILTERS);
+    run(ferrymq_fuzz::topic_filter, FILTERS, 50_000);
 }
+
+/// Good data for the target that operates a broker: what clients do, one operation a line.
+const OPERATIONS: &[&[u8]] = &[
+    // Two subscribers, a message of each quality of service, answers.
+    b"\0\
+      \x00\0\x13\x00\x01\x13\
+      \x05\0\0\x02\0\0\x05\x01\x02\x01\x01\x01\
+      \x09\0\0\x00\x09\0\0\x01\x09\x01\x01\x02\
+      \x0E\x01\0\x10\0\x10\x01",
+    // A session that waits for its client, whose store answers late.
+    b"\x01\
+      \x00\0\x20\x05\0\x02\x02\0\0\x03\0\
+      \x00\x01\x01\x14\0\x09\x01\x01\x01\x09\x01\x01\x02\
+      \x00\0\x08\x15\x01\x10\0\x04\0",
+    // A shared group over several shards, records that become durable late, mail on its way.
+    b"\x02\
+      \x00\0\x00\x00\x01\x00\x00\x02\x03\
+      \x05\0\x04\x02\0\0\x05\x01\x04\x02\0\0\
+      \x13\x16\x01\x09\x02\0\x01\x09\x02\0\x02\x09\x02\x01\x01\
+      \x16\0\x12\x03\0\x10\x01\x17\x02",
+    // Retained and big messages, a client that takes small ones only, its subscription's end.
+    b"\x01\
+      \x00\0\x07\x00\x01\x03\
+      \x09\x01\0\x0D\x05\0\x01\x01\0\x01\x09\x01\0\x31\x09\x01\x02\x3E\
+      \x08\0\x01\x09\x01\0\x01\x04\x01",
+];
+
+/// Good data for the target that receives as a server: version and shards, lengths of the pieces,
+/// and what a client sends after CONNECT.
+const FROM_CLIENTS: &[&[u8]] = &[
+    b"\0\xFF\x82\x09\0\x01\0\0\x03a/+\x02\x34\x09\0\x03a/b\0\x07\0x\x62\x02\0\x07\xE0\0",
+    b"\x03\x22\x82\x07\0\x01\0\0\x01#\x02\x32\x09\0\x04news\0\x07\0\x40\x02\0\x01",
+    b"\0\x11\x33\x0C\0\x01t\0\x01\x03\x23\0\x01now\x32\x08\0\0\0\x02\x03\x23\0\x01\xC0\0",
+    b"\x04\x31\x82\x06\0\x01\0\x01#\x02\x34\x06\0\x01t\0\x01x\x50\x02\0\x01\x62\x02\0\x01\
+      \x70\x02\0\x01\xC0\0\xE0\0",
+    b"\x05\x13\x82\x06\0\x01\0\x01t\x01\x3A\x06\0\x01t\0\x01x\x40\x02\0\x01\
+      \xA2\x05\0\x02\0\x01t",
+    b"\0\0\x82\x10\0\x0A\0\0\x0A$share/g/#\x01\x32\x05\0\x01t\0\x01\0\xE0\x02\x04\0",
+    b"\x01\xFF\x10\x0D\0\x04MQTT\x04\x02\0\x3C\0\x01c\x30\x04\0\x01tx\xE0\0",
+    b"\0\xFF\x10\x10\0\x04MQTT\x05\x02\0\x3C\x03\x21\0\x0A\0\0\x30\x05\0\x01t\0x\xE0\0",
+];
+
+/// Good data for the target that receives as a client: what it is like, lengths of the pieces, and
+/// what a server sends.
+const FROM_SERVERS: &[&[u8]] = &[
+    b"\x1C\xFF\x40\x02\0\x01\x50\x02\0\x02\x70\x02\0\x02\x90\x04\0\x03\0\x02\xB0\x04\0\x04\0\0",
+    b"\xB8\x21\x20\x0C\x01\0\x09\x21\0\x01\x22\0\x02\x27\0\0\x01\0\x40\x02\0\x01\x50\x02\0\x02",
+    b"\x15\xF0\x40\x02\0\x01\x50\x02\0\x02\x70\x02\0\x02\x90\x03\0\x03\x02\xB0\x02\0\x04",
+    b"\xF9\x13\x20\x02\x01\0\x32\x07\0\x03a/b\0\x01\x34\x07\0\x03a/b\0\x01\x62\x02\0\x01\xD0\0",
+    b"\x64\x40\x35\x0C\0\x03a/b\0\x01\x03\x23\0\x01x\x34\x08\0\0\0\x02\x03\x23\0\x01\
+      \x62\x02\0\x01\xD0\0",
+    b"\xB6\x21\x40\x02\0\x01\x50\x02\0\x02\x70\x02\0\x02\x90\x03\0\x03\x80\xB0\x02\0\x04",
+    b"\x34\0\x40\x03\0\x01\x97\x50\x03\0\x02\x97\xE0\x02\x8B\0",
+    b"\0\0\x20\x09\0\x9C\x06\x1C\0\x03a:1",
+];
 
 /// Good data for the targets that read packets.
 const PACKETS: &[&[u8]] = &[
@@ -63,7 +131,8 @@ const FILTERS: &[&[u8]] = &[
     b"$share\n$share",
 ];
 
-fn run(target: fn(&[u8]), corpus: &[&[u8]]) {
+/// Without a time, `rounds` are as many as take a second or two.
+fn run(target: fn(&[u8]), corpus: &[&[u8]], rounds: u64) {
     for data in corpus {
         check(target, data, "the corpus");
     }
@@ -73,8 +142,8 @@ fn run(target: fn(&[u8]), corpus: &[&[u8]]) {
     });
     for round in 0.. {
         let is_over = match seconds {
-            Some(end) => round % 256 == 0 && Instant::now() >= end,
-            None => round == ROUNDS,
+            Some(end) => round % 16 == 0 && Instant::now() >= end,
+            None => round == rounds,
         };
         if is_over {
             return;

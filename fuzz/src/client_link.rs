@@ -1,0 +1,181 @@
+//! Bytes that a server sends, to a client that asks it for all there is.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use ferrymq_codec::{
+    Frame, Framing, Packet, QoS, SubscriptionOptions, TopicFilter, TopicName, Version,
+};
+use ferrymq_protocol::client::{Client, ConnectOptions, Message, Received, Subscribe, Unsubscribe};
+use ferrymq_protocol::time::Instant;
+
+use crate::pieces::pieces;
+
+/// The data says what the client is like and how the bytes behind it arrive. Whatever they are, the
+/// client writes whole packets that a client may send, and ends each request at most once, also
+/// when it connects again and hears the same.
+///
+/// # Panics
+///
+/// If one of these does not hold.
+pub fn client_link(data: &[u8]) {
+    let [head, lengths, bytes @ ..] = data else { return };
+    let mut peer = Peer::new(*head);
+    let connections = if head & AGAIN > 0 { 2 } else { 1 };
+    for _ in 0..connections {
+        peer.connect();
+        if head & WELCOME > 0 {
+            peer.receive(peer.welcome());
+        }
+        for piece in pieces(bytes, *lengths) {
+            peer.receive(piece);
+            if head & BUSY > 0 {
+                peer.ask();
+            }
+            if head & SLOW > 0 {
+                peer.pass();
+            }
+        }
+        peer.check_output();
+    }
+    peer.check_requests();
+}
+
+/// A client, the wire from it, and what was asked of it.
+struct Peer {
+    client: Client<usize>,
+    now: Instant,
+    /// What makes up no packet yet.
+    unread: Vec<u8>,
+    out: Vec<u8>,
+    asked: usize,
+    ended: BTreeSet<usize>,
+}
+
+impl Peer {
+    fn new(head: u8) -> Self {
+        let version = VERSIONS[usize::from(head & VERSION)];
+        let mut options = ConnectOptions::new(version);
+        options.client_id = "c".into();
+        options.clean_start = head & PERSISTENT == 0;
+        options.session_expiry_interval = if head & PERSISTENT > 0 { 100 } else { 0 };
+        options.topic_alias_maximum = 2;
+        options.unfinished_maximum = 20;
+        let now = Instant::ZERO;
+        let client = Client::new(options);
+        let ended = BTreeSet::new();
+        let mut peer = Self { client, now, unread: Vec::new(), out: Vec::new(), asked: 0, ended };
+        if head & EARLY > 0 {
+            (0..5).for_each(|_| peer.ask());
+        }
+        peer
+    }
+
+    fn version(&self) -> Version {
+        self.client.options().version
+    }
+
+    fn connect(&mut self) {
+        self.unread.clear();
+        self.client.connect(&mut self.out).expect("options that any version has");
+    }
+
+    /// CONNACK that accepts, without a session.
+    fn welcome(&self) -> &'static [u8] {
+        match self.version() {
+            Version::V5 => b"\x20\x03\0\0\0",
+            Version::V3_1 | Version::V3_1_1 => b"\x20\x02\0\0",
+        }
+    }
+
+    fn receive(&mut self, bytes: &[u8]) {
+        self.unread.extend_from_slice(bytes);
+        // After an error or a farewell the caller closes the connection and reads no more.
+        while let Ok(Received::Packet { length, .. }) =
+            self.client.receive(&self.unread, self.now, &mut self.out)
+        {
+            assert!(length <= self.unread.len(), "a packet is of what has come");
+            self.unread.drain(..length);
+        }
+    }
+
+    /// Makes the next of the requests by turns.
+    fn ask(&mut self) {
+        let (ticket, now, out) = (self.asked, self.now, &mut self.out);
+        self.asked += 1;
+        let filter = TopicFilter::trusted("a/+");
+        let qos = match ticket % 5 {
+            0 => QoS::AtLeastOnce,
+            1 => QoS::ExactlyOnce,
+            2 => QoS::AtMostOnce,
+            3 => {
+                let maximum_qos = QoS::ExactlyOnce;
+                let options = SubscriptionOptions { maximum_qos, ..Default::default() };
+                self.client.subscribe(Subscribe::new(filter, options), ticket, now, out);
+                return;
+            }
+            _ => {
+                self.client.unsubscribe(Unsubscribe::new(filter), ticket, now, out);
+                return;
+            }
+        };
+        let mut message = Message::new(TopicName::trusted("a/b"), "x");
+        message.qos = qos;
+        self.client.publish(message, ticket, now, out);
+    }
+
+    /// Half a keep alive passes.
+    fn pass(&mut self) {
+        self.now = self.now.saturating_add(Duration::from_secs(30));
+        // An error is the end of the connection, which the next call finds by itself.
+        let _ = self.client.poll(self.now, &mut self.out);
+        let deadline = self.client.deadline();
+        assert!(deadline.is_none_or(|deadline| deadline > self.now), "what is due was done");
+    }
+
+    /// What was written is packets, from the first byte to the last.
+    fn check_output(&mut self) {
+        let version = self.version();
+        let mut rest = self.out.as_slice();
+        while !rest.is_empty() {
+            let framing = Frame::parse(rest, usize::MAX).expect("good output");
+            let Framing::Complete(frame) = framing else { panic!("half a packet was written") };
+            let packet = frame.decode(version).expect("good output");
+            let is_of_a_server = matches!(
+                packet,
+                Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp
+            );
+            assert!(!is_of_a_server, "no client sends {packet:?}");
+            assert!(version == Version::V5 || !matches!(packet, Packet::Auth(_)), "{packet:?}");
+            rest = &rest[frame.length()..];
+        }
+        self.out.clear();
+    }
+
+    /// What was asked for has ended once, or waits.
+    fn check_requests(&mut self) {
+        while let Some(completed) = self.client.completed() {
+            assert!(completed.ticket < self.asked, "{completed:?} was not asked for");
+            assert!(self.ended.insert(completed.ticket), "{completed:?} ends twice");
+        }
+        let waiting = self.asked - self.ended.len();
+        assert!(waiting <= self.client.unfinished(), "{waiting} requests neither end nor wait");
+    }
+}
+
+const VERSIONS: [Version; 4] = [Version::V5, Version::V3_1_1, Version::V3_1, Version::V5];
+
+/// Which version the client speaks.
+const VERSION: u8 = 0b0000_0011;
+/// A good CONNACK comes before the data.
+const WELCOME: u8 = 0b0000_0100;
+/// The session outlives the connection.
+const PERSISTENT: u8 = 0b0000_1000;
+/// Requests are made before the first connection.
+const EARLY: u8 = 0b0001_0000;
+/// A request is made after each piece.
+const BUSY: u8 = 0b0010_0000;
+/// Time passes after each piece.
+const SLOW: u8 = 0b0100_0000;
+/// The client connects a second time.
+const AGAIN: u8 = 0b1000_0000;
