@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use ferrymq_codec::{Delivery, PropertyBuffer, Publish, QoS, ReasonCode, TopicName};
 use ferrymq_protocol::error::ProtocolError;
-use ferrymq_protocol::server::Reply;
+use ferrymq_protocol::server::{Link, Reply};
 use ferrymq_protocol::time::Instant;
 
 use crate::access::{Question, Verdict};
+use crate::close::Cause;
 use crate::connection::Phase;
 use crate::directory::Retention;
 use crate::effects::Effects;
@@ -84,8 +85,7 @@ impl Shard {
         metrics.publish_bytes_received.add(publish.payload.len() as u64);
         if let Verdict::Deny(reason) = verdict {
             metrics.access_denied.add(1);
-            self.acknowledge(id, slot, publish.delivery, reason, None);
-            return Ok(Step::Done);
+            return Ok(self.refuse_message(id, slot, publish.delivery, reason, now));
         }
         let Distributed { after, matched } = self.distribute_for(publish, topic, publisher, now);
         let reason = if matched { ReasonCode::Success } else { ReasonCode::NoMatchingSubscribers };
@@ -355,6 +355,27 @@ impl Shard {
         };
         let load = load(&parcel.publication, qos);
         self.reassign(Orphan { group, load, kept }, target.session.number, now);
+    }
+
+    /// Says no to a message. Where an acknowledgement cannot say so, one that may be allowed later
+    /// must not seem to be taken over: its connection ends, and the client sends it again.
+    fn refuse_message(
+        &mut self,
+        id: ConnectionId,
+        slot: u32,
+        delivery: Delivery,
+        reason: ReasonCode,
+        now: Instant,
+    ) -> Step {
+        let link = self.connections.get(id).and_then(|connection| connection.link.as_ref());
+        let is_told = link.is_some_and(Link::tells_refusals);
+        let may_change = matches!(reason, ReasonCode::ServerUnavailable | ReasonCode::ServerBusy);
+        if may_change && !is_told && delivery != Delivery::AtMostOnce {
+            self.end(id, Cause::Denied(reason), now);
+            return Step::Ended;
+        }
+        self.acknowledge(id, slot, delivery, reason, None);
+        Step::Done
     }
 
     /// Answers a PUBLISH as its quality of service demands.

@@ -442,3 +442,23 @@ fn queue_keeps_the_oldest_up_to_its_limit() {
     let (_, got) = world.connect_raw("client", with);
     assert_eq!(got.len(), 6, "CONNACK and the five oldest");
 }
+
+#[test]
+fn message_without_an_answer_of_access_is_not_acknowledged() {
+    for (version, expected) in
+        [(Version::V3_1_1, None), (Version::V5, Some(Got::PubAck(1, ReasonCode::UnspecifiedError)))]
+    {
+        let limits = Limits { sys_interval: Duration::ZERO, ..Limits::default() };
+        let mut world = World::with(SHARDS, limits, || Box::new(AskLater));
+        let client = world.open(0, version);
+        let connecting = Connecting { version, ..Connecting::default() };
+        world.send_connect(client, "client", &connecting);
+        let ask = world.asks.remove(0);
+        world.answer(&ask, Verdict::YES);
+        world.take(client);
+        world.publish(client, "t", "x", qos1(1));
+        world.pass(Duration::from_secs(11));
+        assert_eq!(world.take(client), Vec::from_iter(expected.clone()), "{version:?}");
+        assert_eq!(world.is_closed(client), expected.is_none(), "{version:?}");
+    }
+}

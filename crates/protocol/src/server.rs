@@ -276,6 +276,11 @@ impl Link {
         self.rare.as_ref()?.authentication_method.as_deref()
     }
 
+    /// Whether an acknowledgement can say that a message was refused. Before MQTT 5.0 it means yes.
+    pub const fn tells_refusals(&self) -> bool {
+        matches!(self.version, Version::V5)
+    }
+
     /// The protocol's name and version, for a log line.
     pub const fn protocol(&self) -> &'static str {
         match self.version {
