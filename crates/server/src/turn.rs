@@ -51,6 +51,8 @@ pub struct Turn<N: Network> {
     buffer: Vec<u8>,
     /// Connections to be read from.
     ready: VecDeque<ConnectionId>,
+    /// The place from which on the first is looked for of those that may be read from again.
+    first_slot: u32,
     /// Connections whose output did not all fit into the last turn.
     unflushed: Vec<ConnectionId>,
     /// Connections that we have ended, and when our patience with them does, in that order. Some of
@@ -135,6 +137,7 @@ impl<N: Network> Turn<N> {
             log_is_full: false,
             buffer: vec![0; READ_BUFFER_BYTES],
             ready: VecDeque::new(),
+            first_slot: 0,
             unflushed: Vec::new(),
             lingering: VecDeque::new(),
             lingering_count: 0,
@@ -320,6 +323,12 @@ impl<N: Network> Turn<N> {
     fn gather_readable(&mut self) {
         let mut ids = std::mem::take(&mut self.spare.ids);
         self.shard.take_readable(&mut ids);
+        // The first of those that paused for a full mailbox may fill it again. Were it always the
+        // same one, the others would wait for ever.
+        ids.sort_unstable_by_key(|id| id.slot.wrapping_sub(self.first_slot));
+        if let Some(first) = ids.first() {
+            self.first_slot = first.slot.wrapping_add(1);
+        }
         for id in ids.drain(..) {
             if let Some(connection) = self.connections.get_mut(id)
                 && connection.input == Input::Paused

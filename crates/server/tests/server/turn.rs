@@ -15,7 +15,7 @@ use ferrymq_server::{
     TurnParts, Wake,
 };
 
-use crate::peer::{Version, client_at, connect};
+use crate::peer::{Version, client_at, connect, publish, subscribe};
 
 #[test]
 fn accept_that_fails_is_tried_again_after_a_moment_and_not_before() {
@@ -130,6 +130,36 @@ fn connection_moves_home_with_all_its_bytes() {
 }
 
 #[test]
+fn senders_that_pause_for_a_full_mailbox_take_turns() {
+    let mut scene = Scene::with_limits(2, Limits { mail_bytes: 1, ..Limits::default() });
+    let receiver = scene.open();
+    let client_id = client_at(&scene.directory, 1, "receiver");
+    scene.send(receiver, &connect(Version::V3_1_1, &client_id, true));
+    scene.send(receiver, &subscribe(Version::V3_1_1, 1, "topic", 0));
+    let senders: Vec<usize> = (0..3u8)
+        .map(|sender| {
+            let socket = scene.open();
+            let client_id = client_at(&scene.directory, 0, &format!("sender-{sender}"));
+            scene.send(socket, &connect(Version::V3_1_1, &client_id, true));
+            socket
+        })
+        .collect();
+    scene.world().sockets[receiver].outgoing.clear();
+    // All have more to say than the mailbox has room for.
+    for (sender, socket) in (b'a'..).zip(&senders) {
+        scene.put(*socket, &publish(Version::V3_1_1, 0, 0, "topic", &[sender]).repeat(40));
+    }
+    for _ in 0..10 {
+        scene.run();
+    }
+    let received = scene.world().sockets[receiver].outgoing.clone();
+    let counts = [b'a', b'b', b'c']
+        .map(|sender| received.chunks(10).filter(|packet| packet.last() == Some(&sender)).count());
+    assert!(counts.iter().sum::<usize>() < 120, "the mailbox never was full");
+    assert!(counts.iter().all(|count| *count >= 5), "{counts:?}");
+}
+
+#[test]
 fn connection_that_arrives_while_the_broker_ends_is_closed_cleanly() {
     let mut scene = Scene::new(2);
     // Somebody who does not close keeps the second shard until its patience ends.
@@ -214,6 +244,10 @@ struct Nobody;
 
 impl Scene {
     fn new(shards: u16) -> Self {
+        Self::with_limits(shards, Limits::default())
+    }
+
+    fn with_limits(shards: u16, limits: Limits) -> Self {
         let world = Rc::new(RefCell::new(World {
             events: vec![Vec::new(); usize::from(shards)],
             ..World::default()
@@ -224,7 +258,7 @@ impl Scene {
         let directory = Arc::new(Directory::new(shards, 42));
         let store = Arc::new(MemoryStore::new(shards));
         let admission = Arc::new(Admission::new(usize::MAX));
-        let limits = Arc::new(Limits { sys_interval: Duration::ZERO, ..Limits::default() });
+        let limits = Arc::new(Limits { sys_interval: Duration::ZERO, ..limits });
         let turns = (0..shards)
             .map(|index| {
                 let shard = Shard::new(ShardOptions {
@@ -288,16 +322,19 @@ impl Scene {
     }
 
     fn send(&mut self, socket: usize, bytes: &[u8]) {
-        {
-            let mut world = self.world();
-            let wire = &mut world.sockets[socket];
-            wire.incoming.extend(bytes);
-            let event = Event { source: Source::Connection(wire.slot), ..READABLE };
-            if let Some(shard) = wire.watched {
-                world.events[shard].push(event);
-            }
-        }
+        self.put(socket, bytes);
         self.run();
+    }
+
+    /// Makes bytes arrive, of which nobody takes notice yet.
+    fn put(&self, socket: usize, bytes: &[u8]) {
+        let mut world = self.world();
+        let wire = &mut world.sockets[socket];
+        wire.incoming.extend(bytes);
+        let event = Event { source: Source::Connection(wire.slot), ..READABLE };
+        if let Some(shard) = wire.watched {
+            world.events[shard].push(event);
+        }
     }
 }
 
