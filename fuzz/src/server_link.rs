@@ -26,7 +26,8 @@ pub fn server_link(data: &[u8]) {
         let at_once = Server::new().receive(bytes.chunks(bytes.len().max(1)));
         assert_eq!(Server::new().receive(pieces(bytes, *lengths)), at_once, "in any pieces");
     }
-    check_broker(shards, version, pieces(&with_connect, *lengths));
+    let end = check_broker(shards, version, pieces(&with_connect, *lengths));
+    assert_eq!(check_broker(shards, version, [&*with_connect].into_iter()), end, "in any pieces");
 }
 
 /// A server that notes what it is sent.
@@ -119,7 +120,13 @@ impl Server {
     }
 }
 
-fn check_broker<'a>(shards: u16, version: Version, pieces: impl Iterator<Item = &'a [u8]>) {
+/// Whether the broker has ended the connection, and with which last words. What it writes before
+/// may come in another order in other pieces: acknowledgements wait for the end of a turn.
+fn check_broker<'a>(
+    shards: u16,
+    version: Version,
+    pieces: impl Iterator<Item = &'a [u8]>,
+) -> (bool, Option<Got>) {
     let mut world = World::new(shards);
     let listener = world.connect("listener", |with| {
         with.expiry(100);
@@ -130,7 +137,9 @@ fn check_broker<'a>(shards: u16, version: Version, pieces: impl Iterator<Item = 
     for piece in pieces {
         world.send_bytes(stranger, piece);
     }
-    check_output(version, &world.take(stranger));
+    let got = world.take(stranger);
+    check_output(version, &got);
+    let is_closed = world.is_closed(stranger);
 
     world.publish(speaker, "news", "the others are served", qos1(1));
     assert_eq!(world.take(speaker), [Got::PubAck(1, ReasonCode::Success)]);
@@ -146,6 +155,8 @@ fn check_broker<'a>(shards: u16, version: Version, pieces: impl Iterator<Item = 
     assert_eq!(world.directory.metrics().messages_queued(), 0, "queued messages");
     assert_eq!(world.directory.subscription_counts(), (1, 0), "subscriptions");
     assert_eq!(world.stored(), 0, "messages in the store");
+    let farewell = got.into_iter().next_back().filter(|got| matches!(got, Got::Disconnect(_)));
+    (is_closed, farewell)
 }
 
 /// CONNACK comes first and DISCONNECT last, which only MQTT 5.0 has from a server.
