@@ -247,7 +247,8 @@ impl Scene {
         Self::with_limits(shards, Limits::default())
     }
 
-    fn with_limits(shards: u16, limits: Limits) -> Self {
+    fn with_limits(shards: u16, mut limits: Limits) -> Self {
+        limits.sys_interval = Duration::ZERO;
         let world = Rc::new(RefCell::new(World {
             events: vec![Vec::new(); usize::from(shards)],
             ..World::default()
@@ -258,7 +259,7 @@ impl Scene {
         let directory = Arc::new(Directory::new(shards, 42));
         let store = Arc::new(MemoryStore::new(shards));
         let admission = Arc::new(Admission::new(usize::MAX));
-        let limits = Arc::new(Limits { sys_interval: Duration::ZERO, ..limits });
+        let limits = Arc::new(limits);
         let turns = (0..shards)
             .map(|index| {
                 let shard = Shard::new(ShardOptions {
