@@ -546,7 +546,12 @@ impl Session {
             let sent = &self.outbound.published_with(packet_id)?.message;
             Some((sent.kept.number()?, sent.load))
         });
-        let queued = self.queue.iter().filter_map(|entry| Some((entry.kept.number()?, entry.load)));
+        // No further than that: a transient session has nothing stored, however long its queue is.
+        let queued = self
+            .queue
+            .iter()
+            .take(2 * FETCH_WINDOW)
+            .filter_map(|entry| Some((entry.kept.number()?, entry.load)));
         let mut bytes = 0;
         let messages: Vec<RecordNumber> = again
             .chain(queued)

@@ -462,3 +462,19 @@ fn message_without_an_answer_of_access_is_not_acknowledged() {
         assert_eq!(world.is_closed(client), expected.is_none(), "{version:?}");
     }
 }
+
+#[test]
+fn long_queue_of_a_transient_session_drains_in_order() {
+    let mut world = World::new(SHARDS);
+    let client = world.connect("client", |with| {
+        with.property(Property::ReceiveMaximum(NonZeroU16::MIN));
+    });
+    world.subscribe(client, "t", QoS::AtLeastOnce);
+    let publisher = world.connect("publisher", |_| {});
+    for number in 1..=20_000 {
+        world.publish(publisher, "t", &format!("m{number}"), qos1(number));
+    }
+    let payloads = world.payloads(client);
+    let wrong = payloads.iter().zip(texts(20_000)).position(|(got, sent)| *got != sent);
+    assert_eq!((wrong, payloads.len()), (None, 20_000));
+}

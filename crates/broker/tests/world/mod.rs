@@ -573,6 +573,9 @@ impl World {
             {
                 busy = true;
                 self.shards[to.as_usize()].take_mail(mail, now);
+                for shard in &mut self.shards {
+                    shard.set_mail_waiting(to, 0);
+                }
             }
             busy |= self.flush(index);
         }
