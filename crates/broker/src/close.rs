@@ -7,7 +7,7 @@ use ferrymq_codec::{Disconnect, PacketType, ReasonCode, TopicFilter};
 use ferrymq_protocol::error::ProtocolError;
 use ferrymq_protocol::server;
 use ferrymq_protocol::time::Instant;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::connection::Phase;
 use crate::identity::{ConnectionId, RecordNumber, SessionRef};
@@ -166,6 +166,8 @@ impl Shard {
                     warn!(client, %peer, left_out, "client {cause}");
                 }
             }
+            // Health checks and port scanners are no clients.
+            _ if slot.is_none() => debug!(%peer, "{cause}"),
             _ => info!(client, %peer, "client {cause}"),
         }
         if let Some(slot) = slot {
