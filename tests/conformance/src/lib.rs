@@ -4,7 +4,7 @@
 //! or the reason why it is not checked here. The rows speak raw bytes through a [`Target`] and know
 //! nothing of the server behind it.
 //!
-//! [`run`] plays the rows, [`markdown`] writes down what was found, and [`known`] holds what is
+//! [`run()`] plays the rows, [`markdown`] writes down what was found, and [`known`] holds what is
 //! known to differ at other servers.
 
 mod checks;
