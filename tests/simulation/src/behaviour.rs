@@ -231,7 +231,10 @@ impl Client {
             let qos = *scene.random.pick(&[QoS::AtLeastOnce, QoS::ExactlyOnce]);
             let publisher = Publisher::Will(self.index);
             let will = scene.model.publish(publisher, topic, qos, false, Some(0));
-            scene.model.publications[will].sends = 1;
+            let publication = &mut scene.model.publications[will];
+            publication.sends = 1;
+            // The broker may publish it before we have read its CONNACK.
+            publication.sent_at = Some(scene.step + 1);
             link.will = Some(will);
         }
         let event = format!("connects ({connection}), clean {clean}, will {:?}", link.will);

@@ -118,7 +118,6 @@ pub(crate) struct Link {
     pub(crate) slow: bool,
     pub(crate) holds_acks: bool,
     pub(crate) will: Option<usize>,
-    pub(crate) opened_at: Option<u64>,
     /// Subscriptions that wait for their SUBACK.
     pub(crate) subscribing: BTreeMap<u16, Vec<usize>>,
     pub(crate) unsubscribing: BTreeSet<u16>,
@@ -258,11 +257,9 @@ impl Client {
         }
         let innocent = link.open || !(link.clean || link.pipelined);
         self.ghosts.push(Ghost { connection: link.connection, innocent });
-        if let (Some(will), Some(opened_at), false) = (link.will, link.opened_at, link.finishing) {
+        if let (Some(will), true, false) = (link.will, link.open, link.finishing) {
             // From here on the broker owes it to the world.
-            let will = &mut scene.model.publications[will];
-            will.sent_at = Some(opened_at);
-            will.acknowledged_at = Some(u64::MAX - 1);
+            scene.model.publications[will].acknowledged_at = Some(u64::MAX - 1);
         }
         if !self.is_persistent() {
             self.break_groups(scene);
@@ -369,7 +366,6 @@ impl Client {
             return;
         }
         link.open = true;
-        link.opened_at = Some(scene.step);
         let announced = connack.properties.receive_maximum().map_or(u16::MAX, NonZeroU16::get);
         let spent = link.expected.iter().filter(|(kind, _)| *kind != PacketType::SubAck).count();
         link.quota = usize::from(announced).saturating_sub(spent);
@@ -619,7 +615,6 @@ impl Link {
             slow: false,
             holds_acks: false,
             will: None,
-            opened_at: None,
             subscribing: BTreeMap::new(),
             unsubscribing: BTreeSet::new(),
             last_sent: now,

@@ -46,4 +46,9 @@ fn retained_message_does_not_come_before_an_older_one_in_the_mail() {
     check(6012);
 }
 
+#[test]
+fn will_is_owed_to_those_who_had_subscribed_before_its_connect() {
+    check(50_429);
+}
+
 const SEEDS: u64 = 1500;
