@@ -149,8 +149,13 @@ pub(crate) struct Parcel<'a> {
 }
 
 impl<'a> Parcel<'a> {
-    pub(crate) const fn borrowed(publication: Publication<'a>, topic: &'a Arc<str>) -> Self {
-        Self { publication, topic, message: None }
+    /// A publication, and its owned form if somebody has needed that already.
+    pub(crate) const fn borrowed(
+        publication: Publication<'a>,
+        topic: &'a Arc<str>,
+        message: Option<Arc<Message>>,
+    ) -> Self {
+        Self { publication, topic, message }
     }
 
     pub(crate) fn owned(message: &'a Arc<Message>) -> Self {

@@ -15,7 +15,6 @@ use ferrymq_protocol::time::Instant;
 use crate::access::{Question, Verdict};
 use crate::close::Cause;
 use crate::connection::Phase;
-use crate::directory::Retention;
 use crate::effects::Effects;
 use crate::identity::{
     ConnectionId, GroupNumber, RecordId, RecordNumber, SessionNumber, ShardIndex,
@@ -127,17 +126,15 @@ impl Shard {
 
     /// `retain → match → record → deliver`.
     fn distribute(&mut self, publication: &Publication<'_>, now: Instant) -> Distributed {
-        let mut after = None;
-        if publication.retain {
-            after = self.retain(publication);
-        }
+        let (message, mut after) =
+            if publication.retain { self.retain(publication) } else { (None, None) };
         // After retaining: who subscribes in between may get the message twice, but never an older
         // one after it.
         let route = self.route(publication.topic);
         if route.is_empty() {
             return Distributed { after, matched: false };
         }
-        let mut parcel = Parcel::borrowed(*publication, &route.topic);
+        let mut parcel = Parcel::borrowed(*publication, &route.topic, message);
         let mut number = None;
         if publication.qos != QoS::AtMostOnce && route.durable {
             let remote = route.remote.iter().flat_map(|(_, targets)| targets);
@@ -263,23 +260,27 @@ impl Shard {
         }
     }
 
-    fn retain(&mut self, publication: &Publication<'_>) -> Option<RecordId> {
+    /// Retains a message or clears what is retained. The message, which others keep too, and the
+    /// record of the change.
+    fn retain(
+        &mut self,
+        publication: &Publication<'_>,
+    ) -> (Option<Arc<Message>>, Option<RecordId>) {
         let topic = Arc::clone(&self.route(publication.topic).topic);
         // An empty payload clears and is itself not retained [MQTT-3.3.1-6, -7].
         let message = (!publication.payload.is_empty())
             .then(|| Arc::new(Message::new(publication, Arc::clone(&topic))));
-        let retention = self.directory.retain(publication.topic, message, &self.limits);
-        let Retention { version, message, refused } = retention;
-        if refused {
+        let retention = self.directory.retain(publication.topic, message.clone(), &self.limits);
+        if retention.refused {
             self.effects.metrics().retained_refused.add(1);
         }
-        if publication.publisher == SessionNumber::BROKER {
-            // What the broker says of itself is said again after a restart.
-            return None;
-        }
-        let version = version?.get();
-        let number = self.effects.record(Record::Retained { topic, message, version });
-        Some(Effects::id(number))
+        // What the broker says of itself is said again after a restart.
+        let recorded = publication.publisher != SessionNumber::BROKER;
+        let after = retention.version.filter(|_| recorded).map(|version| {
+            let (message, version) = (retention.message, version.get());
+            Effects::id(self.effects.record(Record::Retained { topic, message, version }))
+        });
+        (message, after)
     }
 
     /// Records the message for the persistent sessions that are owed it.
