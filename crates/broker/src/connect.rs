@@ -1,5 +1,6 @@
 //! CONNECT, and AUTH (sections 3.1, 3.15, 4.12): from bytes to a client with a session.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use ferrymq_codec::{Auth, Connect, ReasonCode, TopicFilter, Version};
@@ -20,7 +21,7 @@ use crate::will::Will;
 
 /// Who connects, and where to.
 struct Arrival<'a> {
-    client_id: &'a str,
+    client_id: Cow<'a, str>,
     /// Whether we made the client identifier up.
     assigned: bool,
 }
@@ -42,20 +43,14 @@ impl Shard {
         raw: &[u8],
         now: Instant,
     ) -> Step {
-        let made_up;
-        let arrival = if connect.client_id.is_empty() {
-            if !server::may_assign_client_id(connect) {
-                return self.refuse(id, connect.version, ReasonCode::ClientIdentifierNotValid, now);
-            }
-            made_up = self.make_up_client_id();
-            Arrival { client_id: &made_up, assigned: true }
-        } else {
-            Arrival { client_id: connect.client_id, assigned: false }
-        };
+        if connect.client_id.is_empty() && !server::may_assign_client_id(connect) {
+            return self.refuse(id, connect.version, ReasonCode::ClientIdentifierNotValid, now);
+        }
+        let arrival = self.arrival(connect.client_id);
         if arrival.client_id.len() > usize::from(self.limits.connection.client_id_maximum) {
             return self.refuse(id, connect.version, ReasonCode::ClientIdentifierNotValid, now);
         }
-        let home = self.directory.home(arrival.client_id);
+        let home = self.directory.home(&arrival.client_id);
         let Some(connection) = self.connections.get_mut(id) else {
             return Step::Ended;
         };
@@ -78,7 +73,7 @@ impl Shard {
         if connect.will.as_ref().is_some_and(|will| will.topic.as_str().starts_with("$SYS/")) {
             return self.refuse(id, connect.version, ReasonCode::NotAuthorized, now);
         }
-        let known_id = if arrival.assigned { "" } else { arrival.client_id };
+        let known_id = if arrival.assigned { "" } else { &*arrival.client_id };
         match self.ask(id, known_id, 0, &question, now) {
             None => Step::Park,
             Some(Verdict::Deny(reason)) => self.refuse(id, connect.version, reason, now),
@@ -218,13 +213,7 @@ impl Shard {
         else {
             return Step::Ended;
         };
-        let made_up;
-        let arrival = if connect.client_id.is_empty() {
-            made_up = self.make_up_client_id();
-            Arrival { client_id: &made_up, assigned: true }
-        } else {
-            Arrival { client_id: connect.client_id, assigned: false }
-        };
+        let arrival = self.arrival(connect.client_id);
         self.welcome(id, &connect, &arrival, data, now)
     }
 
@@ -247,7 +236,7 @@ impl Shard {
         now: Instant,
     ) -> Step {
         let limits = &self.limits.connection;
-        if self.find_session(arrival.client_id).is_none()
+        if self.find_session(&arrival.client_id).is_none()
             && self.directory.metrics().sessions() >= self.limits.sessions as u64
         {
             return self.refuse(id, connect.version, ReasonCode::QuotaExceeded, now);
@@ -257,11 +246,11 @@ impl Shard {
         let keep_alive = server::granted_keep_alive(connect, limits);
         let asked_expiry = connect.properties.session_expiry_interval().unwrap_or(0);
         let Taken { place, session_present, recorded } =
-            self.take_session(arrival.client_id, connect.clean_start, expiry, now);
+            self.take_session(&arrival.client_id, connect.clean_start, expiry, now);
         self.attach(id, place, link, expiry, connect, now);
         let welcome = Welcome {
             session_present,
-            assigned_client_id: arrival.assigned.then(|| Box::from(arrival.client_id)),
+            assigned_client_id: arrival.assigned.then(|| Box::from(&*arrival.client_id)),
             session_expiry_interval: (expiry != asked_expiry).then_some(expiry),
             server_keep_alive: (keep_alive != connect.keep_alive).then_some(keep_alive),
             authentication_data,
@@ -271,7 +260,7 @@ impl Shard {
             let after = self.effects.last_record().filter(|_| recorded);
             connection.reply_later(Reply::ConnAck(Box::new(welcome)), after, &mut self.effects);
             info!(
-                client = arrival.client_id,
+                client = &*arrival.client_id,
                 peer = %connection.peer,
                 protocol = connection.link.as_ref().map(Link::protocol),
                 keep_alive,
@@ -420,14 +409,24 @@ impl Shard {
         self.sessions.get(slot as usize).is_some_and(|session| *session.client_id == *client_id)
     }
 
+    /// Who connects with this client identifier; if it is empty, with one that we make up.
+    fn arrival<'a>(&mut self, client_id: &'a str) -> Arrival<'a> {
+        let assigned = client_id.is_empty();
+        let client_id = match assigned {
+            true => Cow::Owned(self.make_up_client_id()),
+            false => Cow::Borrowed(client_id),
+        };
+        Arrival { client_id, assigned }
+    }
+
     /// A client identifier that nobody has, and whose home is this shard.
-    fn make_up_client_id(&mut self) -> Box<str> {
+    fn make_up_client_id(&mut self) -> String {
         loop {
             let id = format!("auto-{:016x}", self.next_random());
             if self.directory.home(&id) == ShardIndex(self.index.0)
                 && self.find_session(&id).is_none()
             {
-                return id.into_boxed_str();
+                return id;
             }
         }
     }
