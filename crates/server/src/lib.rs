@@ -5,6 +5,7 @@
 //! the listeners, starts one thread for each shard and one for the control plane, and ends them.
 
 mod acceptor;
+mod clock;
 mod config;
 mod connection;
 mod control;
@@ -20,6 +21,7 @@ mod turn;
 pub use ferrymq_broker::Limits;
 
 pub use acceptor::Admission;
+pub use clock::Clock;
 pub use config::{Listen, ServeOptions, SocketLimits};
 pub use control::{Authority, Control, Unavailable};
 pub use listen::ListenError;

@@ -12,6 +12,7 @@ use ferrymq_protocol::time::Instant;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 
+use crate::clock::Clock;
 use crate::mailbox::Wake;
 use crate::network::{Closed, Event, Network, Source};
 
@@ -19,15 +20,15 @@ use crate::network::{Closed, Event, Network, Source};
 pub struct MioNetwork {
     poll: Poll,
     events: Events,
-    epoch: std::time::Instant,
+    clock: Clock,
 }
 
 impl MioNetwork {
-    /// A poller whose clock started at `epoch`, and what wakes it.
-    pub fn new(epoch: std::time::Instant) -> io::Result<(Self, Box<dyn Wake>)> {
+    /// A poller with this clock, and what wakes it.
+    pub fn new(clock: Clock) -> io::Result<(Self, Box<dyn Wake>)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKER)?;
-        let network = Self { poll, events: Events::with_capacity(EVENTS_PER_POLL), epoch };
+        let network = Self { poll, events: Events::with_capacity(EVENTS_PER_POLL), clock };
         Ok((network, Box::new(Arc::new(waker))))
     }
 }
@@ -37,7 +38,7 @@ impl Network for MioNetwork {
     type Listener = TcpListener;
 
     fn now(&self) -> Instant {
-        Instant::ZERO.saturating_add(self.epoch.elapsed())
+        self.clock.now()
     }
 
     fn poll(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) {

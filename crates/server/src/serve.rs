@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use ferrymq_broker::{Directory, Limits, Shard, ShardIndex, ShardOptions};
+use ferrymq_protocol::time::Instant;
 use mio::net::TcpStream;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::acceptor::Admission;
+use crate::clock::Clock;
 use crate::config::{ServeOptions, SocketLimits};
 use crate::control::{Control, ControlPlane};
 use crate::listen::{self, ListenError};
@@ -89,10 +91,10 @@ impl Server {
             listeners.iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
 
         let shards = shards.map_or_else(default_shards, std::num::NonZeroU16::get);
-        let epoch = std::time::Instant::now();
+        let clock = Clock::start(Instant::ZERO);
         let (mut networks, mut mailboxes) = (Vec::new(), Vec::new());
         for _ in 0..shards {
-            let (network, waker) = MioNetwork::new(epoch)?;
+            let (network, waker) = MioNetwork::new(clock)?;
             networks.push(network);
             mailboxes.push(Mailbox::new(waker));
         }
