@@ -15,7 +15,10 @@ pub(super) fn files(root: &Path) -> Result<Vec<String>, String> {
             let name = entry.file_name().to_string_lossy().into_owned();
             let path = if folder.is_empty() { name.clone() } else { format!("{folder}/{name}") };
             let kind = entry.file_type().map_err(failure)?;
-            if kind.is_dir() && !MADE.contains(&name.as_str()) && !MADE.contains(&path.as_str()) {
+            if MADE.contains(&name.as_str()) || MADE.contains(&path.as_str()) {
+                continue;
+            }
+            if kind.is_dir() {
                 folders.push(path);
             } else if kind.is_file() {
                 found.push(path);
@@ -26,7 +29,7 @@ pub(super) fn files(root: &Path) -> Result<Vec<String>, String> {
     Ok(found)
 }
 
-/// Folders that hold nothing of ours.
+/// What holds nothing of ours. In a second working tree `.git` is a file.
 const MADE: &[&str] = &[
     ".git",
     ".venv",
