@@ -4,8 +4,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use ferrymq_protocol::time::Instant;
+
 use crate::access::Ask;
 use crate::directory::Directory;
+use crate::durability::Progress;
 use crate::identity::{
     ConnectionId, Epoch, Partition, RecordId, RecordNumber, SessionNumber, ShardIndex,
 };
@@ -36,7 +39,7 @@ pub(crate) struct Effects {
     records: Vec<Record>,
     next_counter: u64,
     next_fetch: u32,
-    durable: u64,
+    progress: Progress,
     buffers: Vec<Vec<u8>>,
     pooled_bytes: usize,
 }
@@ -58,7 +61,7 @@ impl Effects {
             records: Vec::new(),
             next_counter: 1,
             next_fetch: 0,
-            durable: 0,
+            progress: Progress::default(),
             buffers: Vec::new(),
             pooled_bytes: 0,
         }
@@ -79,7 +82,7 @@ impl Effects {
     /// The record after which everything that was recorded so far is durable; `None` if it is.
     pub(crate) fn last_record(&self) -> Option<RecordId> {
         let counter = self.next_counter - 1;
-        (counter > self.durable).then(|| Self::id(RecordNumber::new(self.shard, counter)))
+        (counter > self.progress.synced).then(|| Self::id(RecordNumber::new(self.shard, counter)))
     }
 
     pub(crate) const fn id(number: RecordNumber) -> RecordId {
@@ -99,7 +102,7 @@ impl Effects {
         self.next_fetch
     }
 
-    pub(crate) fn take_records(&mut self) -> Option<RecordBatch> {
+    pub(crate) fn take_records(&mut self, now: Instant) -> Option<RecordBatch> {
         if self.records.is_empty() {
             return None;
         }
@@ -109,19 +112,21 @@ impl Effects {
             partition: Partition::LOCAL,
             epoch: Epoch::FIRST,
             writer: self.shard,
+            at: now,
             first,
+            needs_sync: true,
             records,
         })
     }
 
-    pub(crate) const fn set_durable(&mut self, counter: u64) {
-        self.durable = counter;
+    pub(crate) const fn set_progress(&mut self, progress: Progress) {
+        self.progress = progress;
     }
 
     pub(crate) fn is_durable(&self, record: RecordId) -> bool {
         debug_assert_eq!(record.partition, Partition::LOCAL);
         debug_assert_eq!(record.number.writer(), self.shard);
-        record.number.counter() <= self.durable
+        record.number.counter() <= self.progress.synced
     }
 
     /// Sees to it that the connection is flushed at the end of the turn, and that there is a buffer

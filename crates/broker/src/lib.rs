@@ -12,6 +12,7 @@ mod close;
 mod connect;
 mod connection;
 mod directory;
+mod durability;
 mod effects;
 mod filters;
 mod housekeeping;
@@ -42,6 +43,7 @@ mod will;
 pub use access::{Access, AllowAll, Answer, Ask, AskedQuestion, Asker, Question, Verdict};
 pub use close::Cause;
 pub use directory::Directory;
+pub use durability::{Durability, LogState, Progress};
 pub use identity::{
     ConnectionId, Epoch, GroupNumber, Partition, RecordId, RecordNumber, SessionNumber, SessionRef,
     ShardIndex,

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use ferrymq_protocol::limits::ServerLimits;
 
+use crate::durability::Durability;
+
 /// What a broker tolerates.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -49,6 +51,11 @@ pub struct Limits {
     pub retained_per_turn: usize,
     /// How often `$SYS` is published; zero: never.
     pub sys_interval: Duration,
+    /// What survives once it is acknowledged, and what.
+    pub durability: Durability,
+    /// The same for the messages of some topics, retained and queued: the first filter that matches
+    /// decides.
+    pub topic_durability: Vec<(Box<str>, Durability)>,
 }
 
 impl Default for Limits {
@@ -75,6 +82,8 @@ impl Default for Limits {
             deliveries_per_turn: 4_096,
             retained_per_turn: 256,
             sys_interval: Duration::from_secs(10),
+            durability: Durability::Power,
+            topic_durability: Vec::new(),
         }
     }
 }

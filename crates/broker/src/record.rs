@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use ferrymq_codec::{PacketId, QoS, SubscriptionOptions};
+use ferrymq_protocol::time::Instant;
 
 use crate::identity::{Epoch, Partition, RecordNumber, SessionNumber, SessionRef, ShardIndex};
 use crate::message::Message;
@@ -165,8 +166,12 @@ pub struct RecordBatch {
     pub epoch: Epoch,
     /// The shard that made them.
     pub writer: ShardIndex,
+    /// When.
+    pub at: Instant,
     /// The counter of the first; each further one counts one more.
     pub first: u64,
+    /// Whether an answer waits until one of them survives the loss of power.
+    pub needs_sync: bool,
     /// The records.
     pub records: Vec<Record>,
 }

@@ -22,6 +22,7 @@ use slab::Slab;
 use crate::access::{Access, Answer, Ask, Asker, Question, Verdict};
 use crate::connection::{Connection, Deferred, Pause, Phase};
 use crate::directory::Directory;
+use crate::durability::{LogState, Progress};
 use crate::effects::Effects;
 use crate::identity::{ConnectionId, SessionRef, ShardIndex};
 use crate::limits::Limits;
@@ -58,8 +59,8 @@ pub struct Shard {
     pub(crate) random: u64,
     /// What the log is told of clients that misbehave.
     pub(crate) warnings: Throttle,
-    /// Whether a sender of QoS 1 or 2 messages is to pause because the log is behind.
-    log_is_full: bool,
+    /// What the log can do.
+    log: LogState,
     /// Connections that are not read from until the mail or the log has room.
     paused: Vec<ConnectionId>,
 }
@@ -144,7 +145,7 @@ impl Shard {
             sys: SysTopics::new(now),
             random: seed,
             warnings: Throttle::default(),
-            log_is_full: false,
+            log: LogState::Ready,
             paused: Vec::new(),
         }
     }
@@ -254,11 +255,11 @@ impl Shard {
         }
     }
 
-    /// The log has made this shard's records durable up to this counter.
-    pub fn durable(&mut self, counter: u64, now: Instant) {
-        self.effects.set_durable(counter);
+    /// The log has come this far with this shard's records.
+    pub fn durable(&mut self, progress: Progress, now: Instant) {
+        self.effects.set_progress(progress);
         while let Some((waits_for, id)) = self.effects.awaiting.front().copied()
-            && waits_for <= counter
+            && waits_for <= progress.synced
         {
             self.effects.awaiting.pop_front();
             self.release(id, now);
@@ -270,9 +271,9 @@ impl Shard {
         self.effects.outbox.set_waiting(shard, bytes);
     }
 
-    /// Whether the log's buffer is at its limit.
-    pub const fn set_log_full(&mut self, full: bool) {
-        self.log_is_full = full;
+    /// What the log can do now.
+    pub const fn set_log_state(&mut self, state: LogState) {
+        self.log = state;
     }
 
     /// Does what is due: timers, retained messages for new subscriptions, and reading on from
@@ -362,8 +363,8 @@ impl Shard {
     }
 
     /// The records made since the last call.
-    pub fn take_records(&mut self) -> Option<RecordBatch> {
-        self.effects.take_records()
+    pub fn take_records(&mut self, now: Instant) -> Option<RecordBatch> {
+        self.effects.take_records(now)
     }
 
     /// The letters for another shard since the last call.
@@ -541,7 +542,7 @@ impl Shard {
     }
 
     fn is_congested(&self) -> bool {
-        self.log_is_full || self.effects.outbox.is_full(self.limits.mail_bytes)
+        self.log == LogState::Full || self.effects.outbox.is_full(self.limits.mail_bytes)
     }
 
     /// Reads one packet and does what it says.

@@ -6,7 +6,7 @@ mod world;
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
-use ferrymq_broker::{AllowAll, Limits, Verdict};
+use ferrymq_broker::{AllowAll, Limits, LogState, Verdict};
 use ferrymq_codec::{Delivery, Packet, Property, QoS, ReasonCode, RetainHandling, Version};
 use world::{AskLater, Client, Connecting, Got, Received, World, qos1, qos2};
 
@@ -555,12 +555,12 @@ mod flow {
         let mut world = World::new(SHARDS);
         let client = world.connect("client", |with| with.keep_alive = 10);
         world.subscribe(client, "t", QoS::AtLeastOnce);
-        world.set_log_full(true);
+        world.set_log(LogState::Full);
         world.publish(client, "t", "m1", qos1(1));
         assert!(world.unread(client) > 0);
         world.pass(seconds(60));
         assert!(!world.is_closed(client), "its keep alive stands still");
-        world.set_log_full(false);
+        world.set_log(LogState::Ready);
         assert_eq!(world.unread(client), 0);
         assert_eq!(world.payloads(client), ["m1"]);
         world.pass(seconds(14));

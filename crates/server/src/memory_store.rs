@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ferrymq_broker::{
-    Fetch, Fetched, FetchedMessage, Message, Record, RecordBatch, RecordNumber, SessionNumber,
-    ShardIndex, StoredTarget,
+    Fetch, Fetched, FetchedMessage, LogState, Message, Progress, Record, RecordBatch, RecordNumber,
+    SessionNumber, ShardIndex, StoredTarget,
 };
 
 use crate::store::Store;
@@ -122,8 +122,8 @@ impl Store for MemoryStore {
         self.writers[batch.writer.as_usize()].durable.store(counter - 1, Ordering::Release);
     }
 
-    fn durable(&self, writer: ShardIndex) -> u64 {
-        self.writers[writer.as_usize()].durable.load(Ordering::Acquire)
+    fn progress(&self, writer: ShardIndex) -> Progress {
+        Progress::all(self.writers[writer.as_usize()].durable.load(Ordering::Acquire))
     }
 
     fn fetch(&self, fetch: Fetch) -> Option<Fetched> {
@@ -133,8 +133,8 @@ impl Store for MemoryStore {
         Some(Fetched { session: fetch.session, request: fetch.request, messages: Some(found) })
     }
 
-    fn is_full(&self) -> bool {
-        false
+    fn state(&self) -> LogState {
+        LogState::Ready
     }
 }
 
@@ -158,7 +158,15 @@ mod tests {
 
     fn batch(writer: ShardIndex, records: Vec<Record>) -> RecordBatch {
         let (partition, epoch) = (Partition::LOCAL, Epoch::FIRST);
-        RecordBatch { partition, epoch, writer, first: 1, records }
+        RecordBatch {
+            partition,
+            epoch,
+            writer,
+            at: Instant::ZERO,
+            first: 1,
+            needs_sync: true,
+            records,
+        }
     }
 
     fn message() -> Record {
@@ -210,8 +218,9 @@ mod tests {
     #[test]
     fn what_was_appended_is_durable_for_its_writer() {
         let store = store(vec![Record::WillDone { session: HERS }]);
-        assert_eq!((store.durable(WRITER), store.durable(ShardIndex(0))), (2, 0));
-        assert!(!store.is_full());
+        assert_eq!(store.progress(WRITER), Progress::all(2));
+        assert_eq!(store.progress(ShardIndex(0)), Progress::all(0));
+        assert_eq!(store.state(), LogState::Ready);
     }
 
     #[test]

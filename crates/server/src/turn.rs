@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ferrymq_broker::{ConnectionId, Limits, Shard, ShardIndex};
+use ferrymq_broker::{ConnectionId, Limits, LogState, Progress, Shard, ShardIndex};
 use ferrymq_protocol::time::Instant;
 
 use crate::acceptor::{Acceptor, Admission};
@@ -43,10 +43,10 @@ pub struct Turn<N: Network> {
     acceptor: Acceptor<N::Listener>,
     connections: Connections<N::Socket>,
     now: Instant,
-    /// Up to where the shard has been told that its records are durable.
-    durable: u64,
-    /// Whether the shard has been told that the log is full.
-    log_is_full: bool,
+    /// What the shard has been told of its records.
+    progress: Progress,
+    /// What the shard has been told of the log.
+    log: LogState,
     /// What is read goes here first.
     buffer: Vec<u8>,
     /// Connections to be read from.
@@ -133,8 +133,8 @@ impl<N: Network> Turn<N> {
             acceptor: Acceptor::new(listeners, admission),
             connections: Connections::new(),
             now,
-            durable: 0,
-            log_is_full: false,
+            progress: Progress::default(),
+            log: LogState::Ready,
             buffer: vec![0; READ_BUFFER_BYTES],
             ready: VecDeque::new(),
             first_slot: 0,
@@ -161,8 +161,8 @@ impl<N: Network> Turn<N> {
         self.accept();
         self.gather_readable();
         self.read();
-        self.log_is_full = self.store.is_full();
-        self.shard.set_log_full(self.log_is_full);
+        self.log = self.store.state();
+        self.shard.set_log_state(self.log);
         self.shard.advance(self.now);
         self.finish();
         self.close_overdue();
@@ -296,10 +296,10 @@ impl<N: Network> Turn<N> {
         self.mail_waiting.iter().all(|bytes| *bytes < limit)
     }
 
-    /// Whether records have become durable, or the log has room, since the store was last looked at.
+    /// Whether records have become durable, or the log can do more, since the store was last looked at.
     /// Asked after we said that we sleep: a store that rang before that was not heard.
     fn store_has_news(&self) -> bool {
-        self.store.durable(self.index) > self.durable || self.store.is_full() != self.log_is_full
+        self.store.progress(self.index) != self.progress || self.store.state() != self.log
     }
 
     fn arrive(&mut self, arrival: Arrival<N::Socket>) {
@@ -369,10 +369,10 @@ impl<N: Network> Turn<N> {
     /// anything.
     fn settle(&mut self) -> bool {
         let mut worked = self.append_records();
-        let durable = self.store.durable(self.index);
-        if durable > self.durable {
-            self.durable = durable;
-            self.shard.durable(durable, self.now);
+        let progress = self.store.progress(self.index);
+        if progress != self.progress {
+            self.progress = progress;
+            self.shard.durable(progress, self.now);
             worked = true;
         }
         for fetch in self.shard.take_fetches() {
@@ -388,7 +388,7 @@ impl<N: Network> Turn<N> {
     }
 
     fn append_records(&mut self) -> bool {
-        let batch = self.shard.take_records();
+        let batch = self.shard.take_records(self.now);
         batch.map(|batch| self.store.append(batch)).is_some()
     }
 

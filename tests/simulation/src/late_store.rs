@@ -6,7 +6,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ferrymq_broker::{Fetch, Fetched, RecordBatch, ShardIndex};
+use ferrymq_broker::{Fetch, Fetched, LogState, Progress, RecordBatch, ShardIndex};
 use ferrymq_server::{MemoryStore, Store};
 
 use crate::options::StoreFaults;
@@ -143,8 +143,8 @@ impl Store for LateStore {
         }
     }
 
-    fn durable(&self, writer: ShardIndex) -> u64 {
-        self.lock().durable[writer.as_usize()]
+    fn progress(&self, writer: ShardIndex) -> Progress {
+        Progress::all(self.lock().durable[writer.as_usize()])
     }
 
     fn fetch(&self, fetch: Fetch) -> Option<Fetched> {
@@ -169,7 +169,7 @@ impl Store for LateStore {
         Some(fetched)
     }
 
-    fn is_full(&self) -> bool {
-        self.lock().full
+    fn state(&self) -> LogState {
+        if self.lock().full { LogState::Full } else { LogState::Ready }
     }
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use ferrymq_broker::{
     Access, AllowAll, Answer, Ask, ConnectionId, Directory, Fetch, Fetched, FetchedMessage, Limits,
-    Mail, Message, Reading, Record, RecordNumber, SessionNumber, Shard, ShardIndex, ShardOptions,
-    StoredTarget,
+    LogState, Mail, Message, Progress, Reading, Record, RecordNumber, SessionNumber, Shard,
+    ShardIndex, ShardOptions, StoredTarget,
 };
 use ferrymq_codec::{
     Acknowledgement, Auth, Connect, Delivery, Disconnect, Frame, Framing, Packet, PacketId,
@@ -265,15 +265,15 @@ impl World {
     pub(crate) fn make_durable(&mut self) {
         self.durable = true;
         for (shard, last) in self.shards.iter_mut().zip(&self.written) {
-            shard.durable(*last, self.now);
+            shard.durable(Progress::all(*last), self.now);
         }
         self.settle();
     }
 
-    /// The log has no room for more, or has room again.
-    pub(crate) fn set_log_full(&mut self, full: bool) {
+    /// The log can do this now.
+    pub(crate) fn set_log(&mut self, state: LogState) {
         for shard in &mut self.shards {
-            shard.set_log_full(full);
+            shard.set_log_state(state);
         }
         self.settle();
     }
@@ -549,7 +549,7 @@ impl World {
         for index in 0..self.shards.len() {
             let now = self.now;
             self.shards[index].advance(now);
-            if let Some(batch) = self.shards[index].take_records() {
+            if let Some(batch) = self.shards[index].take_records(now) {
                 busy = true;
                 let last = batch.first + batch.records.len() as u64 - 1;
                 let writer = batch.writer;
@@ -558,7 +558,7 @@ impl World {
                 }
                 self.written[index] = last;
                 if self.durable {
-                    self.shards[index].durable(last, now);
+                    self.shards[index].durable(Progress::all(last), now);
                 }
             }
             self.waiting_fetches.extend(self.shards[index].take_fetches());

@@ -194,10 +194,10 @@ impl Broker {
 
     fn keep_records(&mut self, index: usize) -> bool {
         let mut busy = false;
-        if let Some(batch) = self.shards[index].take_records() {
+        if let Some(batch) = self.shards[index].take_records(self.now) {
             let writer = batch.writer;
             self.store.append(batch);
-            self.shards[index].durable(self.store.durable(writer), self.now);
+            self.shards[index].durable(self.store.progress(writer), self.now);
             busy = true;
         }
         for fetch in self.shards[index].take_fetches() {
