@@ -233,14 +233,15 @@ impl Shard {
         let durable = session.durable;
         self.effects.metrics().clients_connected.subtract(1);
         self.tell_groups(place, false);
-        if durable {
-            self.effects.record(Record::Away { session: place.number, expiry_interval: expiry });
-        }
-        if cause == Cause::Goodbye(ReasonCode::Success) {
+        let will_due = if cause == Cause::Goodbye(ReasonCode::Success) {
             // [MQTT-3.14.4-3]
             self.drop_will(place);
+            None
         } else {
-            self.begin_will(place, expiry, now);
+            self.begin_will(place, expiry, now)
+        };
+        if durable {
+            self.effects.record(Record::Away { session: place.number, expires, will_due });
         }
         if expiry == 0 {
             self.end_session(place, now);
@@ -249,22 +250,19 @@ impl Shard {
         }
     }
 
-    /// The connection has gone without a goodbye: the will is due, at the latest when the session
-    /// ends [MQTT-3.1.3-9].
-    fn begin_will(&mut self, place: SessionRef, expiry: u32, now: Instant) {
-        let Some(will) =
-            session_of(&mut self.sessions, place).and_then(|session| session.will.as_mut())
-        else {
-            return;
-        };
+    /// The connection has gone without a goodbye: the will is published, or due later, at the latest
+    /// when the session ends [MQTT-3.1.3-9].
+    fn begin_will(&mut self, place: SessionRef, expiry: u32, now: Instant) -> Option<Instant> {
+        let will = session_of(&mut self.sessions, place)?.will.as_mut()?;
         let delay = will.delay_interval.min(expiry);
         if delay == 0 {
             self.publish_will(place, now);
-            return;
+            return None;
         }
         let due = now.saturating_add(Duration::from_secs(u64::from(delay)));
         will.due = Some(due);
         self.arm_session(place, due);
+        Some(due)
     }
 
     fn count(&self, cause: Cause) {

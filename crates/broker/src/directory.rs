@@ -57,6 +57,8 @@ pub(crate) struct Subscribed {
     /// The version of what was retained when it took effect. Whatever was retained later is matched
     /// later, and so comes to it as a message; whatever was retained before came before.
     pub(crate) retained_version: u64,
+    /// The group of a shared subscription.
+    pub(crate) group: Option<GroupNumber>,
 }
 
 /// What became of a change to the retained messages.
@@ -142,13 +144,13 @@ impl Directory {
         subscription: Subscription,
     ) -> Subscribed {
         let mut subscriptions = self.subscriptions.write().unwrap_or_else(PoisonError::into_inner);
-        let new = subscriptions.insert(filter, subscription);
+        let (new, group) = subscriptions.insert(filter, subscription);
         self.changed(filter);
         // Still under the lock, and both sides in one order (`SeqCst`): we raise the topic's version
         // and then read this one, a publisher raises this one and then reads the topic's. Either we
         // see its message, or it sees that its route is stale and waits for the lock.
         let retained_version = self.retained_version.load(Ordering::SeqCst);
-        Subscribed { new, retained_version }
+        Subscribed { new, retained_version, group }
     }
 
     /// Whether there was a subscription.

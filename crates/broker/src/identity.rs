@@ -46,6 +46,16 @@ impl RecordNumber {
         Self(u64::from(writer.0) << COUNTER_BITS | counter)
     }
 
+    /// The number as a store writes it.
+    pub const fn to_bits(self) -> u64 {
+        self.0
+    }
+
+    /// The number that [`Self::to_bits`] gave.
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
     /// The shard that made the record.
     pub fn writer(self) -> ShardIndex {
         ShardIndex((self.0 >> COUNTER_BITS) as u16)

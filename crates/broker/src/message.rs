@@ -79,7 +79,7 @@ pub(crate) fn expiry(interval: Option<u32>, now: Instant) -> Instant {
 }
 
 /// A message that outlives the turn in which it came.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Message {
     topic: Arc<str>,
     /// The properties, then the payload.

@@ -138,7 +138,7 @@ impl Shard {
         let mut number = None;
         if publication.qos != QoS::AtMostOnce && route.durable {
             let remote = route.remote.iter().flat_map(|(_, targets)| targets);
-            number = self.record_message(&mut parcel, route.local.iter().chain(remote));
+            number = self.record_message(&mut parcel, route.local.iter().chain(remote), None);
             after = number.map(Effects::id).or(after);
         }
         for target in &route.local {
@@ -171,7 +171,7 @@ impl Shard {
     ) -> Option<RecordNumber> {
         let number = match parcel.publication.qos {
             QoS::AtMostOnce => None,
-            _ => self.record_message(parcel, [target]),
+            _ => self.record_message(parcel, [target], Some(group)),
         };
         if target.session.shard == self.index {
             self.deliver_to_member(group, target, parcel, number, now);
@@ -234,15 +234,16 @@ impl Shard {
             Kept::Stored(message) => {
                 // [MQTT-3.8.4-8]
                 let load = Load::new(load.weight(), wish.qos(load.qos()));
-                let to = stored_target(&target, wish, load.qos(), false);
-                self.effects.record(Record::Reassigned { message, from, to });
+                let to = stored_target(&target, wish, load.qos(), false, Some(group));
+                let weight = load.weight_bits();
+                self.effects.record(Record::Reassigned { message, from, to, weight });
                 Mail::Owed(Box::new(Owed { number: message, group, load, session }))
             }
             Kept::Held(held) => {
                 let message = held.message;
                 let qos = wish.qos(message.publication().qos);
                 let number = (target.durable && qos != QoS::AtMostOnce).then(|| {
-                    let targets = vec![stored_target(&target, wish, qos, false)];
+                    let targets = vec![stored_target(&target, wish, qos, false, Some(group))];
                     self.effects.record(Record::Message { message: Arc::clone(&message), targets })
                 });
                 Mail::DeliverShared(Box::new(Shared { message, number, group, target }))
@@ -288,6 +289,7 @@ impl Shard {
         &mut self,
         parcel: &mut Parcel<'_>,
         targets: impl IntoIterator<Item = &'t Target>,
+        group: Option<GroupNumber>,
     ) -> Option<RecordNumber> {
         let publication = parcel.publication;
         let targets: Vec<StoredTarget> = targets
@@ -296,8 +298,8 @@ impl Shard {
             .filter_map(|target| {
                 let wish = target.wish(publication.publisher)?;
                 let qos = wish.qos(publication.qos);
-                (qos != QoS::AtMostOnce)
-                    .then(|| stored_target(target, wish, qos, wish.retain(publication.retain)))
+                let retain = wish.retain(publication.retain);
+                (qos != QoS::AtMostOnce).then(|| stored_target(target, wish, qos, retain, group))
             })
             .collect();
         if targets.is_empty() {
@@ -427,7 +429,13 @@ impl Shard {
     }
 }
 
-fn stored_target(target: &Target, wish: &Wish, qos: QoS, retain: bool) -> StoredTarget {
+fn stored_target(
+    target: &Target,
+    wish: &Wish,
+    qos: QoS,
+    retain: bool,
+    group: Option<GroupNumber>,
+) -> StoredTarget {
     let identifiers = Arc::clone(&wish.identifiers);
-    StoredTarget { session: target.session.number, qos, retain, identifiers }
+    StoredTarget { session: target.session.number, qos, retain, identifiers, group }
 }

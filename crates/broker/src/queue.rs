@@ -74,7 +74,12 @@ impl Load {
     }
 
     pub(crate) const fn weight(self) -> usize {
-        (self.0 & WEIGHT_MASK) as usize
+        self.weight_bits() as usize
+    }
+
+    /// The length in as many bits as are kept of it.
+    pub(crate) const fn weight_bits(self) -> u32 {
+        self.0 & WEIGHT_MASK
     }
 
     pub(crate) const fn qos(self) -> QoS {

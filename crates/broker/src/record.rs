@@ -10,11 +10,13 @@ use std::sync::Arc;
 use ferrymq_codec::{PacketId, QoS, SubscriptionOptions};
 use ferrymq_protocol::time::Instant;
 
-use crate::identity::{Epoch, Partition, RecordNumber, SessionNumber, SessionRef, ShardIndex};
+use crate::identity::{
+    Epoch, GroupNumber, Partition, RecordNumber, SessionNumber, SessionRef, ShardIndex,
+};
 use crate::message::Message;
 
 /// Something that has become true.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Record {
     /// A message is owed to persistent sessions.
     Message {
@@ -38,6 +40,8 @@ pub enum Record {
         from: SessionNumber,
         /// The member that is owed it now.
         to: StoredTarget,
+        /// The message's length as it is counted against the limits of a queue.
+        weight: u32,
     },
     /// A message was sent with this packet identifier.
     Sent {
@@ -91,8 +95,10 @@ pub enum Record {
     Away {
         /// The session.
         session: SessionNumber,
-        /// The expiry that runs, in seconds.
-        expiry_interval: u32,
+        /// When the session ends; [`Instant::FAR_FUTURE`] if never.
+        expires: Instant,
+        /// When its will is published, if it waits to be.
+        will_due: Option<Instant>,
     },
     /// A persistent session has ended, and with it everything that it was owed.
     Gone {
@@ -111,6 +117,8 @@ pub enum Record {
         options: SubscriptionOptions,
         /// The Subscription Identifier.
         identifier: Option<NonZeroU32>,
+        /// The group, if it is a shared subscription: a message that is owed to a member names it.
+        group: Option<GroupNumber>,
     },
     /// A persistent session has unsubscribed.
     Unsubscribed {
@@ -128,7 +136,8 @@ pub enum Record {
         /// Given under the lock of the table of retained messages.
         version: u64,
     },
-    /// A session has a will.
+    /// A session has a will. Its Message Expiry Interval, which begins to run when it is published,
+    /// is among the message's properties.
     Will {
         /// The session.
         session: SessionNumber,
@@ -145,7 +154,7 @@ pub enum Record {
 }
 
 /// A session that is owed a message, and how it is to be sent.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredTarget {
     /// The session.
     pub session: SessionNumber,
@@ -155,6 +164,8 @@ pub struct StoredTarget {
     pub retain: bool,
     /// The identifiers of the subscriptions that led here.
     pub identifiers: Arc<[NonZeroU32]>,
+    /// The shared subscription through which it comes, whose other members may be owed it instead.
+    pub group: Option<GroupNumber>,
 }
 
 /// The records of one turn, in order and without gaps.

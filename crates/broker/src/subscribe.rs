@@ -141,7 +141,8 @@ impl Shard {
             session.subscriptions.insert(filter.as_str(), &self.hasher);
         }
         let subscription = Subscription { session: place, identifier, options, durable };
-        let Subscribed { new, retained_version } = self.directory.subscribe(filter, subscription);
+        let Subscribed { new, retained_version, group } =
+            self.directory.subscribe(filter, subscription);
         debug_assert_eq!(new, !known, "session and directory disagree about a subscription");
         if durable {
             self.effects.record(Record::Subscribed {
@@ -149,6 +150,7 @@ impl Shard {
                 filter: Box::from(filter.as_str()),
                 options,
                 identifier,
+                group,
             });
         }
         let send_retained = match options.retain_handling {
@@ -245,6 +247,7 @@ impl Shard {
                 qos,
                 retain: true,
                 identifiers: Arc::clone(&walk.identifiers),
+                group: None,
             };
             let message = Arc::clone(message);
             self.effects.record(Record::Message { message, targets: vec![target] })

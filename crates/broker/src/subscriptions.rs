@@ -84,17 +84,21 @@ impl Subscriptions {
     }
 
     /// Adds a subscription, or replaces the session's subscription to the same filter
-    /// [MQTT-3.8.4-3]; whether it is new.
-    pub(crate) fn insert(&mut self, filter: TopicFilter<'_>, subscription: Subscription) -> bool {
+    /// [MQTT-3.8.4-3]; whether it is new, and the group that it belongs to if it is shared.
+    pub(crate) fn insert(
+        &mut self,
+        filter: TopicFilter<'_>,
+        subscription: Subscription,
+    ) -> (bool, Option<GroupNumber>) {
         if let Some((share, filter)) = filter.share() {
-            let new = self.join(share.as_str(), filter, subscription);
+            let (new, group) = self.join(share.as_str(), filter, subscription);
             self.shared_count += usize::from(new);
-            return new;
+            return (new, Some(group));
         }
         let subscribers = self.tree.get_or_insert_with(filter, Subscribers::default);
         let new = subscribers.sessions.insert(subscription, self.seed);
         self.count += usize::from(new);
-        new
+        (new, None)
     }
 
     /// Removes a session's subscription; whether there was one.
@@ -180,7 +184,12 @@ impl Subscriptions {
         Target::new(*session, *durable, wish, options.no_local)
     }
 
-    fn join(&mut self, share: &str, filter: TopicFilter<'_>, subscription: Subscription) -> bool {
+    fn join(
+        &mut self,
+        share: &str,
+        filter: TopicFilter<'_>,
+        subscription: Subscription,
+    ) -> (bool, GroupNumber) {
         let subscribers = self.tree.get_or_insert_with(filter, Subscribers::default);
         let number = subscribers.group(share).unwrap_or_else(|| {
             let mut number = self.next_group;
@@ -191,7 +200,8 @@ impl Subscriptions {
             subscribers.groups.push((Box::from(share), number));
             number
         });
-        self.groups.entry(number).or_insert_with(|| Group::new(self.seed)).join(subscription)
+        let group = self.groups.entry(number).or_insert_with(|| Group::new(self.seed));
+        (group.join(subscription), number)
     }
 }
 

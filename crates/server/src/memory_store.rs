@@ -58,7 +58,7 @@ impl MemoryStore {
                     self.settle(session, message);
                 }
             }
-            Record::Reassigned { message, from, to } => {
+            Record::Reassigned { message, from, to, weight: _ } => {
                 if let Some(stored) = self.writer(message).lock().get_mut(&message.counter())
                     && let Some(target) =
                         stored.targets.iter_mut().find(|target| target.session == from)
@@ -189,6 +189,7 @@ mod tests {
             qos: QoS::AtLeastOnce,
             retain: session == HIS,
             identifiers: Arc::from([]),
+            group: None,
         }
     }
 
@@ -245,7 +246,8 @@ mod tests {
     fn message_that_was_reassigned_is_owed_to_the_new_member() {
         let other = SessionNumber(7);
         let to = target(other);
-        let store = store(vec![Record::Reassigned { message: number(), from: HERS, to }]);
+        let store =
+            store(vec![Record::Reassigned { message: number(), from: HERS, to, weight: 7 }]);
         assert!(!is_owed(&store, HERS));
         assert!(is_owed(&store, other) && is_owed(&store, HIS));
     }

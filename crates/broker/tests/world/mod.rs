@@ -706,7 +706,7 @@ impl Store {
             Record::Settled { session, message } | Record::Released { session, message, .. } => {
                 self.settle(session, message);
             }
-            Record::Reassigned { message, from, to } => {
+            Record::Reassigned { message, from, to, .. } => {
                 if let Some((_, targets)) = self.messages.get_mut(&message) {
                     targets.retain(|target| target.session != from);
                     targets.push(to);
