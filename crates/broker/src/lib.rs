@@ -27,6 +27,7 @@ mod publish;
 mod queue;
 mod record;
 mod retained_table;
+mod round;
 mod route;
 mod route_cache;
 mod session;
@@ -54,6 +55,7 @@ pub use message::{Lifetime, Message, Publication};
 pub use metrics::{Counter, Metrics, ShardMetrics};
 pub use output::Output;
 pub use record::{Fetch, Fetched, FetchedMessage, Record, RecordBatch, StoredTarget};
+pub use round::{Extents, Round, Survivor};
 pub use route::Route;
 pub use shard::{Reading, Shard, ShardOptions};
 

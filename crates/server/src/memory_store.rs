@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ferrymq_broker::{
     Fetch, Fetched, FetchedMessage, LogState, Message, Progress, Record, RecordBatch, RecordNumber,
-    SessionNumber, ShardIndex, StoredTarget,
+    SessionNumber, ShardIndex, StoredTarget, Survivor,
 };
 
 use crate::store::Store;
@@ -136,6 +136,10 @@ impl Store for MemoryStore {
     fn state(&self) -> LogState {
         LogState::Ready
     }
+
+    fn survivors(&self, _shard: ShardIndex, _survivors: Vec<Survivor>) {}
+
+    fn round_done(&self, _shard: ShardIndex, _round: u64) {}
 }
 
 impl Writer {

@@ -6,7 +6,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use ferrymq_broker::{Fetch, Fetched, LogState, Progress, RecordBatch, ShardIndex};
+use ferrymq_broker::{Fetch, Fetched, LogState, Progress, RecordBatch, ShardIndex, Survivor};
 use ferrymq_server::{MemoryStore, Store};
 
 use crate::options::StoreFaults;
@@ -172,4 +172,8 @@ impl Store for LateStore {
     fn state(&self) -> LogState {
         if self.lock().full { LogState::Full } else { LogState::Ready }
     }
+
+    fn survivors(&self, _shard: ShardIndex, _survivors: Vec<Survivor>) {}
+
+    fn round_done(&self, _shard: ShardIndex, _round: u64) {}
 }
