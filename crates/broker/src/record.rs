@@ -56,8 +56,9 @@ pub enum Record {
     Released {
         /// The session.
         session: SessionNumber,
-        /// The message, which need not be kept any longer.
-        message: RecordNumber,
+        /// The message, which need not be kept any longer; nothing where that was said before and
+        /// the session has forgotten it.
+        message: Option<RecordNumber>,
         /// The packet identifier, which is in use until `Completed`.
         packet_id: PacketId,
     },

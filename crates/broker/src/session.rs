@@ -238,7 +238,7 @@ impl Session {
         effects: &mut Effects,
     ) -> Option<RecordNumber> {
         self.forget_in_line(packet_id, sent.kept.number());
-        let message = sent.kept.number()?;
+        let message = Some(sent.kept.number()?);
         let session = self.place.number;
         Some(effects.record(Record::Released { session, message, packet_id }))
     }

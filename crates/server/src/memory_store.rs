@@ -50,7 +50,8 @@ impl MemoryStore {
                     self.writer(number).lock().insert(number.counter(), stored);
                 }
             }
-            Record::Settled { session, message } | Record::Released { session, message, .. } => {
+            Record::Settled { session, message }
+            | Record::Released { session, message: Some(message), .. } => {
                 self.settle(session, message);
             }
             Record::Gone { session, messages } => {
@@ -67,6 +68,7 @@ impl MemoryStore {
                 }
             }
             Record::Sent { .. }
+            | Record::Released { message: None, .. }
             | Record::Completed { .. }
             | Record::Received { .. }
             | Record::ReceivedDone { .. }
@@ -234,7 +236,7 @@ mod tests {
         assert!(!is_owed(&store, HERS));
         assert!(is_owed(&store, HIS));
         let packet_id = PacketId::new(1).unwrap();
-        let records = vec![Record::Released { session: HIS, message: number(), packet_id }];
+        let records = vec![Record::Released { session: HIS, message: Some(number()), packet_id }];
         store.append(batch(ShardIndex(0), records));
         assert_eq!(store.message_count(), 0);
     }

@@ -703,7 +703,8 @@ impl Store {
             Record::Message { message, targets } => {
                 self.messages.insert(number, (message, targets));
             }
-            Record::Settled { session, message } | Record::Released { session, message, .. } => {
+            Record::Settled { session, message }
+            | Record::Released { session, message: Some(message), .. } => {
                 self.settle(session, message);
             }
             Record::Reassigned { message, from, to, .. } => {
