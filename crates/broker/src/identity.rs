@@ -46,6 +46,11 @@ impl RecordNumber {
         Self(u64::from(writer.0) << COUNTER_BITS | counter)
     }
 
+    /// The number of a writer's record; `None` if no counter is that large.
+    pub(crate) fn checked(writer: ShardIndex, counter: u64) -> Option<Self> {
+        (counter < 1 << COUNTER_BITS).then(|| Self::new(writer, counter))
+    }
+
     /// The number as a store writes it.
     pub const fn to_bits(self) -> u64 {
         self.0

@@ -26,6 +26,7 @@ mod output;
 mod publish;
 mod queue;
 mod record;
+pub mod record_codec;
 mod retained_table;
 mod round;
 mod route;

@@ -110,6 +110,11 @@ impl Message {
         }
     }
 
+    /// Keeps a publication with a copy of its topic.
+    pub fn copy_of(publication: &Publication<'_>) -> Self {
+        Self::new(publication, Arc::from(publication.topic.as_str()))
+    }
+
     /// The message, to be passed on.
     pub fn publication(&self) -> Publication<'_> {
         Publication {
