@@ -1,7 +1,6 @@
 //! CONNECT, and AUTH (sections 3.1, 3.15, 4.12): from bytes to a client with a session.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use ferrymq_codec::{Auth, Connect, ReasonCode, TopicFilter, Version};
 use ferrymq_protocol::error::ProtocolError;
@@ -14,7 +13,6 @@ use crate::access::{Question, Verdict};
 use crate::close::Cause;
 use crate::connection::Phase;
 use crate::identity::{ConnectionId, SessionRef, ShardIndex};
-use crate::record::Record;
 use crate::session::{ConnectionRef, Session};
 use crate::shard::{Shard, Step};
 use crate::will::Will;
@@ -340,16 +338,7 @@ impl Shard {
         session.expiry_interval = expiry;
         session.expires = Instant::FAR_FUTURE;
         session.will = connect.will.as_ref().map(|will| Box::new(Will::new(will, place.number)));
-        let will = session.will.as_ref().map(|will| Record::Will {
-            session: place.number,
-            message: Arc::clone(&will.message),
-            delay_interval: will.delay_interval,
-        });
-        let begun = session.durable.then(|| Record::Session {
-            session: place.number,
-            client_id: session.client_id.clone(),
-            expiry_interval: expiry,
-        });
+        let (begun, will) = (session.existence(), session.testament());
         for record in begun.into_iter().chain(will) {
             self.effects.record(record);
         }

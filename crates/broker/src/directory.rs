@@ -9,6 +9,7 @@
 
 use std::hash::{BuildHasher, Hasher};
 use std::num::NonZeroU64;
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -163,6 +164,16 @@ impl Directory {
         removed
     }
 
+    /// A session's subscription, and its group if it is shared.
+    pub(crate) fn subscription(
+        &self,
+        filter: TopicFilter<'_>,
+        session: SessionNumber,
+    ) -> Option<(Subscription, Option<GroupNumber>)> {
+        let subscriptions = self.subscriptions.read().unwrap_or_else(PoisonError::into_inner);
+        subscriptions.get(filter, session)
+    }
+
     /// Says whether a member of a shared subscription has a connection.
     pub(crate) fn set_connected(
         &self,
@@ -235,6 +246,17 @@ impl Directory {
                 found.push(Arc::clone(&entry.message));
             }
         })
+    }
+
+    /// Visits retained messages and the versions that they came with, until `visit` says that the
+    /// page is full, and says where to go on.
+    pub(crate) fn all_retained(
+        &self,
+        after: Option<&Cursor>,
+        mut visit: impl FnMut(&Arc<Message>, u64) -> ControlFlow<()>,
+    ) -> Option<Cursor> {
+        let retained = self.retained.read().unwrap_or_else(PoisonError::into_inner);
+        retained.table.all(after, |entry| visit(&entry.message, entry.version))
     }
 
     /// Forgets retained messages that have expired, a page at a time.

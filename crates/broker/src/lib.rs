@@ -27,6 +27,7 @@ mod publish;
 mod queue;
 mod record;
 pub mod record_codec;
+mod restate;
 mod retained_table;
 mod round;
 mod route;

@@ -49,6 +49,13 @@ pub struct Limits {
     pub deliveries_per_turn: usize,
     /// Retained messages sent to one new subscription in one turn.
     pub retained_per_turn: usize,
+    /// Sessions whose state is said again in one turn, for a log that frees its oldest records.
+    pub round_sessions_per_turn: usize,
+    /// Messages, subscriptions and retained messages that are looked at for that in one turn. What
+    /// a session has under way with its client is looked at in one piece.
+    pub round_entries_per_turn: usize,
+    /// Bytes of messages that are said again in one turn, and one message more.
+    pub round_bytes_per_turn: usize,
     /// How often `$SYS` is published; zero: never.
     pub sys_interval: Duration,
     /// What survives once it is acknowledged, and what.
@@ -81,6 +88,9 @@ impl Default for Limits {
             route_bytes: 32 * 1024 * 1024,
             deliveries_per_turn: 4_096,
             retained_per_turn: 256,
+            round_sessions_per_turn: 256,
+            round_entries_per_turn: 16_384,
+            round_bytes_per_turn: 1024 * 1024,
             sys_interval: Duration::from_secs(10),
             durability: Durability::Power,
             topic_durability: Vec::new(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::identity::{GroupNumber, RecordNumber, SessionRef, ShardIndex};
 use crate::message::Message;
 use crate::queue::Load;
+use crate::round::Round;
 use crate::route::{Route, Target};
 
 /// A letter from one shard to another.
@@ -23,6 +24,8 @@ pub enum Mail {
     DeliverShared(Box<Shared>),
     /// A stored message of a shared subscription, for another member than it was owed to.
     Owed(Box<Owed>),
+    /// A round has begun on the shard that sends this: what it sent before was made before.
+    Barrier(Arc<Round>),
 }
 
 /// A stored message that a session takes over.
@@ -50,6 +53,7 @@ impl Mail {
             Self::Deliver { message, .. } => message.weight(),
             Self::DeliverShared(shared) => shared.message.weight(),
             Self::Owed(_) => size_of::<Owed>(),
+            Self::Barrier(_) => size_of::<Arc<Round>>(),
         }
     }
 }

@@ -237,6 +237,7 @@ impl Shard {
                 let to = stored_target(&target, wish, load.qos(), false, Some(group));
                 let weight = load.weight_bits();
                 self.effects.record(Record::Reassigned { message, from, to, weight });
+                self.rounds.reassigned(message, from);
                 Mail::Owed(Box::new(Owed { number: message, group, load, session }))
             }
             Kept::Held(held) => {

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::num::NonZeroU32;
+use std::ops::Range;
 use std::sync::Arc;
 
 use ferrymq_codec::QoS;
@@ -130,6 +131,11 @@ impl Queue {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Queued> {
         self.waiting.iter().flat_map(|waiting| waiting.entries.iter())
+    }
+
+    /// The entries at these places, which must be there.
+    pub(crate) fn range(&self, places: Range<usize>) -> impl Iterator<Item = &Queued> {
+        self.waiting.iter().flat_map(move |waiting| waiting.entries.range(places.clone()))
     }
 }
 

@@ -9,7 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Range;
-use std::ops::Bound;
+use std::ops::{Bound, ControlFlow};
 
 use ferrymq_codec::{TopicFilter, TopicName};
 
@@ -90,6 +90,18 @@ impl<M> RetainedTable<M> {
                 Finding::End => return None,
             }
         }
+    }
+
+    /// Visits messages of all topics, until `visit` says that the page is full, and returns where to
+    /// go on; `None` at the end.
+    pub(crate) fn all<'s>(
+        &'s self,
+        after: Option<&Cursor>,
+        mut visit: impl FnMut(&'s M) -> ControlFlow<()>,
+    ) -> Option<Cursor> {
+        let mut entries = self.entries_from(after.map_or("", |cursor| &cursor.0));
+        entries.find(|(_, message)| visit(message).is_break())?;
+        entries.next().map(|(key, _)| Cursor(key.clone()))
     }
 
     /// Looks at up to `limit` messages, removes those that are not to be kept, and returns where to

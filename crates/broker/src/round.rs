@@ -4,7 +4,10 @@
 //! others. Of messages it names those that somebody is still owed, the survivors: the log copies
 //! them under their old numbers.
 
-use crate::identity::{RecordNumber, SessionNumber, ShardIndex};
+use std::sync::Arc;
+
+use crate::identity::{RecordNumber, SessionNumber, SessionRef, ShardIndex};
+use crate::retained_table::Cursor;
 
 /// What the log asks in one round.
 #[derive(Debug)]
@@ -30,6 +33,116 @@ pub struct Survivor {
     pub message: RecordNumber,
     /// The session.
     pub session: SessionNumber,
+}
+
+/// The rounds of one shard.
+#[derive(Debug, Default)]
+pub(crate) struct Rounds {
+    /// The number of the last round that was begun here.
+    last: u64,
+    open: Option<Box<OpenRound>>,
+    survivors: Vec<Survivor>,
+    done: Option<u64>,
+}
+
+/// A round that this shard is not done with.
+#[derive(Debug)]
+pub(crate) struct OpenRound {
+    pub(crate) round: Arc<Round>,
+    /// How many shards may still have mail on its way here that they made before the round.
+    awaited: u16,
+    /// How far what is retained was said again; `None`: all of it, or another shard does it.
+    pub(crate) retained: Option<Page>,
+    /// The places of sessions that are still to be looked at.
+    pub(crate) slots: std::ops::Range<usize>,
+    /// The session that is being looked at.
+    pub(crate) session: Option<Remainder>,
+}
+
+/// Where the next page of retained messages starts.
+#[derive(Debug)]
+pub(crate) enum Page {
+    First,
+    From(Cursor),
+}
+
+/// What is left to do for one session.
+#[derive(Debug)]
+pub(crate) struct Remainder {
+    pub(crate) session: SessionRef,
+    /// The filters of subscriptions that are still to be said again.
+    pub(crate) filters: Vec<Box<str>>,
+    /// How many messages from the front of its queue are still to be looked at.
+    pub(crate) queued: usize,
+}
+
+impl Rounds {
+    /// Begins a round, unless it was begun before. `others` is how many other shards there are.
+    pub(crate) fn begin(
+        &mut self,
+        round: &Arc<Round>,
+        others: u16,
+        slots: usize,
+        retained: Option<Page>,
+    ) -> bool {
+        let is_new = round.number > self.last;
+        if is_new {
+            self.last = round.number;
+            let round = Arc::clone(round);
+            let slots = 0..slots;
+            let open = OpenRound { round, awaited: others, retained, slots, session: None };
+            self.open = Some(Box::new(open));
+        }
+        is_new
+    }
+
+    /// A shard has sent all mail that it made before the round.
+    pub(crate) fn take_barrier(&mut self, round: u64) {
+        if let Some(open) = self.open.as_mut().filter(|open| open.round.number == round) {
+            open.awaited = open.awaited.saturating_sub(1);
+        }
+    }
+
+    /// Whether there is something to look at or to say again.
+    pub(crate) fn has_work(&self) -> bool {
+        self.open.as_ref().is_some_and(|open| open.awaited == 0)
+    }
+
+    /// Takes the open round, to go on with it.
+    pub(crate) fn take_open(&mut self) -> Option<Box<OpenRound>> {
+        self.open.take_if(|open| open.awaited == 0)
+    }
+
+    /// The round goes on in the next turn.
+    pub(crate) fn put_back(&mut self, open: Box<OpenRound>) {
+        self.open = Some(open);
+    }
+
+    /// Everything was looked at.
+    pub(crate) const fn finish(&mut self, round: u64) {
+        self.done = Some(round);
+    }
+
+    pub(crate) fn survives(&mut self, survivor: Survivor) {
+        self.survivors.push(survivor);
+    }
+
+    /// A message goes from one session to another, which may have been looked at already.
+    pub(crate) fn reassigned(&mut self, message: RecordNumber, from: SessionNumber) {
+        if let Some(open) = &self.open
+            && open.round.saved.contains(message)
+        {
+            self.survivors.push(Survivor { message, session: from });
+        }
+    }
+
+    pub(crate) fn take_survivors(&mut self) -> Vec<Survivor> {
+        std::mem::take(&mut self.survivors)
+    }
+
+    pub(crate) const fn take_done(&mut self) -> Option<u64> {
+        self.done.take()
+    }
 }
 
 impl Extents {

@@ -8,6 +8,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroU32;
+use std::ops::Range;
 use std::sync::Arc;
 
 use ferrymq_codec::{Delivery, PacketId, QoS, ReasonCode, SubscriptionOptions};
@@ -262,6 +263,39 @@ impl Session {
             collect(entry.kept, entry.load, entry.group, &mut orphans, gone);
         }
         orphans
+    }
+
+    /// The stored messages at these places of the queue.
+    pub(crate) fn stored_in_queue(
+        &self,
+        places: Range<usize>,
+    ) -> impl Iterator<Item = RecordNumber> + '_ {
+        self.queue.range(places).filter_map(|entry| entry.kept.number())
+    }
+
+    /// The stored messages that are with the client, in the order of sending.
+    pub(crate) fn stored_in_flight(&self) -> impl Iterator<Item = (PacketId, RecordNumber)> + '_ {
+        let sent = self.outbound.published();
+        sent.filter_map(|sent| Some((sent.packet_id, sent.message.kept.number()?)))
+    }
+
+    /// The record that the session exists, if it outlives its connection.
+    pub(crate) fn existence(&self) -> Option<Record> {
+        self.durable.then(|| Record::Session {
+            session: self.place.number,
+            client_id: self.client_id.clone(),
+            expiry_interval: self.expiry_interval,
+        })
+    }
+
+    /// The record of its will, if it has one: also of a session that does not outlive its
+    /// connection, for the broker may end before that does.
+    pub(crate) fn testament(&self) -> Option<Record> {
+        self.will.as_ref().map(|will| Record::Will {
+            session: self.place.number,
+            message: Arc::clone(&will.message),
+            delay_interval: will.delay_interval,
+        })
     }
 
     /// Whether there are subscriptions that are still being sent retained messages.

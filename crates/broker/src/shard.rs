@@ -30,6 +30,7 @@ use crate::mail::Mail;
 use crate::output::Output;
 use crate::record::{Fetch, Fetched, RecordBatch};
 use crate::retained_table::Cursor;
+use crate::round::Rounds;
 use crate::route::Route;
 use crate::route_cache::RouteCache;
 use crate::session::Session;
@@ -60,7 +61,8 @@ pub struct Shard {
     /// What the log is told of clients that misbehave.
     pub(crate) warnings: Throttle,
     /// What the log can do.
-    log: LogState,
+    pub(crate) log: LogState,
+    pub(crate) rounds: Rounds,
     /// Connections that are not read from until the mail or the log has room.
     paused: Vec<ConnectionId>,
 }
@@ -146,6 +148,7 @@ impl Shard {
             random: seed,
             warnings: Throttle::default(),
             log: LogState::Ready,
+            rounds: Rounds::default(),
             paused: Vec::new(),
         }
     }
@@ -219,6 +222,7 @@ impl Shard {
             }
             Mail::DeliverShared(shared) => self.deliver_shared(*shared, now),
             Mail::Owed(owed) => self.take_owed(&owed, now),
+            Mail::Barrier(round) => self.take_barrier(&round),
         }
     }
 
@@ -276,8 +280,8 @@ impl Shard {
         self.log = state;
     }
 
-    /// Does what is due: timers, retained messages for new subscriptions, and reading on from
-    /// connections that were paused.
+    /// Does what is due: timers, retained messages for new subscriptions, a round, and reading on
+    /// from connections that were paused.
     pub fn advance(&mut self, now: Instant) {
         let mut fired = Vec::new();
         self.timers.advance(now, &mut fired);
@@ -290,6 +294,7 @@ impl Shard {
             }
         }
         self.walk_retained(now);
+        self.restate(now);
         if !self.paused.is_empty() && !self.is_congested() {
             for id in std::mem::take(&mut self.paused) {
                 if let Some(connection) = self.connections.get_mut(id)
@@ -307,7 +312,7 @@ impl Shard {
 
     /// When [`Self::advance`] has something to do at the latest.
     pub fn deadline(&self) -> Option<Instant> {
-        if !self.walking.is_empty() {
+        if !self.walking.is_empty() || self.may_restate() {
             return Some(Instant::ZERO);
         }
         self.timers.next_deadline()

@@ -124,6 +124,22 @@ impl Subscriptions {
         removed
     }
 
+    /// A session's subscription to a filter, and its group if it is shared.
+    pub(crate) fn get(
+        &self,
+        filter: TopicFilter<'_>,
+        session: SessionNumber,
+    ) -> Option<(Subscription, Option<GroupNumber>)> {
+        let Some((share, plain)) = filter.share() else {
+            let subscription = self.tree.get(filter)?.sessions.get(session)?;
+            return Some((subscription.clone(), None));
+        };
+        let number = self.tree.get(plain)?.group(share.as_str())?;
+        let group = self.groups.get(&number)?;
+        let subscription = group.members.get(*group.places.get(&session)?)?;
+        Some((subscription.clone(), Some(number)))
+    }
+
     /// Says whether a session has a connection, for the choice among the members of a group.
     pub(crate) fn set_connected(
         &mut self,
@@ -349,6 +365,14 @@ impl Sessions {
                 }
                 found
             }
+        }
+    }
+
+    fn get(&self, number: SessionNumber) -> Option<&Subscription> {
+        match self {
+            Self::None => None,
+            Self::One(known) => (known.session.number == number).then_some(known),
+            Self::Many(many) => many.get(&number),
         }
     }
 

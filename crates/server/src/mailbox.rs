@@ -8,9 +8,9 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ferrymq_broker::{Answer, Fetched, Mail, ShardIndex};
+use ferrymq_broker::{Answer, Fetched, Mail, Round, ShardIndex};
 use ferrymq_protocol::time::Instant;
 
 /// Where a shard gets its letters.
@@ -32,6 +32,8 @@ pub enum Letter<S> {
     Answer(Answer),
     /// Stored messages that were not at hand at once.
     Fetched(Fetched),
+    /// The log wants to know what of its oldest records still holds.
+    Round(Arc<Round>),
     /// The broker ends.
     ShutDown,
 }
@@ -158,14 +160,17 @@ impl<S> Letter<S> {
     fn weight(&self) -> usize {
         match self {
             Self::Mail(mail) => mail.iter().map(Mail::weight).sum(),
-            Self::Arrival(_) | Self::Answer(_) | Self::Fetched(_) | Self::ShutDown => 0,
+            Self::Arrival(_)
+            | Self::Answer(_)
+            | Self::Fetched(_)
+            | Self::Round(_)
+            | Self::ShutDown => 0,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::mpsc;
     use std::thread;
 

@@ -267,6 +267,7 @@ impl<N: Network> Turn<N> {
                 Letter::Arrival(arrival) => self.arrive(*arrival),
                 Letter::Answer(answer) => self.shard.answered(answer),
                 Letter::Fetched(fetched) => self.shard.fetched(fetched, self.now),
+                Letter::Round(round) => self.shard.begin_round(&round),
                 Letter::ShutDown => self.shut_down(),
             }
         }
@@ -387,9 +388,19 @@ impl<N: Network> Turn<N> {
         worked
     }
 
+    /// Hands the records to the store, and then what a round has found: the store hears of each
+    /// message that goes to another session before it hears who had it.
     fn append_records(&mut self) -> bool {
         let batch = self.shard.take_records(self.now);
-        batch.map(|batch| self.store.append(batch)).is_some()
+        let appended = batch.map(|batch| self.store.append(batch)).is_some();
+        let survivors = self.shard.take_survivors();
+        if !survivors.is_empty() {
+            self.store.survivors(self.index, survivors);
+        }
+        if let Some(round) = self.shard.take_round_done() {
+            self.store.round_done(self.index, round);
+        }
+        appended
     }
 
     fn ship_mail(&mut self) {
