@@ -14,6 +14,7 @@ mod mailbox;
 mod memory_store;
 mod mio_network;
 mod network;
+pub mod offline;
 mod serve;
 mod store;
 mod turn;
