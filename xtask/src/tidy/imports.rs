@@ -159,7 +159,8 @@ fn paths(source: &Source) -> Vec<(usize, Vec<&str>)> {
         counted = place;
         let mut end = at + 1;
         let mut tree = Vec::new();
-        if token == "use" {
+        let captures = matches!(tokens.get(at + 1), Some((_, "<")));
+        if token == "use" && !captures {
             end = use_tree(&tokens, at + 1, &[], &mut tree);
         } else if is_name(token) {
             let mut path = vec![token];
@@ -195,7 +196,7 @@ fn use_tree<'a>(
             "{" => {
                 whole = false;
                 at += 1;
-                while tokens.get(at).is_some_and(|(_, token)| *token != "}") {
+                while tokens.get(at).is_some_and(|(_, token)| !matches!(*token, "}" | ";")) {
                     at = use_tree(tokens, at, &path, found);
                     at += usize::from(tokens.get(at).is_some_and(|(_, token)| *token == ","));
                 }
@@ -246,6 +247,12 @@ mod tests {
     fn paths_in_expressions_are_found_and_comments_are_not() {
         let text = "fn f(a: &crate::b::C) { super::d::<u8>(); one } // crate::e::F\n";
         assert_eq!(found(text), ["crate::b::C", "super::d"]);
+    }
+
+    #[test]
+    fn paths_of_what_an_opaque_type_captures_are_none() {
+        let text = "fn f<'a>() -> impl Iterator<Item = crate::b::C<'a>> + use<'a> { g() }\n";
+        assert_eq!(found(text), ["crate::b::C"]);
     }
 
     #[test]
