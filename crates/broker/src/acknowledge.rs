@@ -7,7 +7,6 @@ use ferrymq_protocol::server::Reply;
 use ferrymq_protocol::time::Instant;
 
 use crate::connection::Connection;
-use crate::effects::Effects;
 use crate::identity::ConnectionId;
 use crate::record::Record;
 use crate::session::{InFlight, Session};
@@ -54,13 +53,13 @@ impl Shard {
             }
             outbound::Received::Message(sent) => {
                 let released = session.released(packet_id, &sent, &mut self.effects);
-                (ReasonCode::Success, released.map(Effects::id))
+                (ReasonCode::Success, released)
             }
             // What is said again may still wait for its record, written for an older connection.
-            outbound::Received::Again => (ReasonCode::Success, session.last_record(&self.effects)),
+            outbound::Received::Again => (ReasonCode::Success, session.promised(&self.effects)),
             outbound::Received::Unknown if refused => return Ok(()),
             outbound::Received::Unknown => {
-                (ReasonCode::PacketIdentifierNotFound, session.last_record(&self.effects))
+                (ReasonCode::PacketIdentifierNotFound, session.promised(&self.effects))
             }
         };
         connection.reply(Reply::PubRel(packet_id, reason), after, &mut self.effects);
@@ -81,9 +80,10 @@ impl Shard {
         let known = session.inbound.release(packet_id);
         if known && session.durable {
             let session = session.place.number;
-            self.effects.record(Record::ReceivedDone { session, packet_id });
+            let done = self.effects.record(Record::ReceivedDone { session, packet_id });
+            self.effects.promise(done);
         }
-        let after = session.last_record(&self.effects);
+        let after = session.promised(&self.effects);
         let reason = match known {
             true => ReasonCode::Success,
             false => ReasonCode::PacketIdentifierNotFound,

@@ -192,7 +192,10 @@ impl Shard {
             self.reassign(orphan, place.number, now);
         }
         if session.durable || !messages.is_empty() {
-            self.effects.record(Record::Gone { session: place.number, messages });
+            let gone = self.effects.record(Record::Gone { session: place.number, messages });
+            if session.durable {
+                self.effects.promise(gone);
+            }
         }
     }
 

@@ -12,6 +12,7 @@ use tracing::{debug, info};
 use crate::access::{Question, Verdict};
 use crate::close::Cause;
 use crate::connection::Phase;
+use crate::durability::Progress;
 use crate::identity::{ConnectionId, SessionRef, ShardIndex};
 use crate::session::{ConnectionRef, Session};
 use crate::shard::{Shard, Step};
@@ -24,12 +25,31 @@ struct Arrival<'a> {
     assigned: bool,
 }
 
-/// The session that a client is given.
-struct Taken {
-    place: SessionRef,
-    session_present: bool,
-    /// Whether a persistent session was created or discarded, so that CONNACK waits for the log.
-    recorded: bool,
+/// The session that a client finds.
+#[derive(Clone, Copy, Debug)]
+enum Found {
+    /// None.
+    Nothing,
+    /// One that goes on [MQTT-3.1.2-5]. Whether a client was told of it, and how long it outlives
+    /// its connection.
+    Session { place: SessionRef, announced: bool, expiry_interval: u32 },
+    /// One that ends, because it does not outlive its connection, has expired, or is not wanted
+    /// [MQTT-3.1.2-4]. Whether it is persistent.
+    Remains { place: SessionRef, durable: bool },
+}
+
+impl Found {
+    /// Whether CONNACK says something of a persistent session that must be durable before it is
+    /// said: it was created, changed or discarded.
+    const fn must_be_recorded(&self, expiry: u32) -> bool {
+        match self {
+            Self::Nothing => expiry > 0,
+            Self::Session { announced, expiry_interval, .. } => {
+                !*announced || *expiry_interval != expiry
+            }
+            Self::Remains { durable, .. } => *durable || expiry > 0,
+        }
+    }
 }
 
 impl Shard {
@@ -234,17 +254,23 @@ impl Shard {
         now: Instant,
     ) -> Step {
         let limits = &self.limits.connection;
-        if self.find_session(&arrival.client_id).is_none()
+        let expiry = server::granted_session_expiry(connect, limits);
+        let found = self.found(&arrival.client_id, connect.clean_start, now);
+        let recorded = found.must_be_recorded(expiry);
+        if matches!(found, Found::Nothing)
             && self.directory.metrics().sessions() >= self.limits.sessions as u64
         {
             return self.refuse(id, connect.version, ReasonCode::QuotaExceeded, now);
         }
+        if recorded && self.lacks_space() {
+            self.effects.metrics().no_space_refused.add(1);
+            return self.refuse(id, connect.version, ReasonCode::QuotaExceeded, now);
+        }
         let link = Link::accept(connect, limits, now);
-        let expiry = server::granted_session_expiry(connect, limits);
         let keep_alive = server::granted_keep_alive(connect, limits);
         let asked_expiry = connect.properties.session_expiry_interval().unwrap_or(0);
-        let Taken { place, session_present, recorded } =
-            self.take_session(&arrival.client_id, connect.clean_start, expiry, now);
+        let session_present = matches!(found, Found::Session { .. });
+        let place = self.take_session(found, &arrival.client_id, expiry, now);
         self.attach(id, place, link, expiry, connect, now);
         let welcome = Welcome {
             session_present,
@@ -255,7 +281,7 @@ impl Shard {
         };
         if let Some(connection) = self.connections.get_mut(id) {
             connection.phase = Phase::Opening;
-            let after = self.effects.last_record().filter(|_| recorded);
+            let after = if recorded { self.effects.promised() } else { Progress::default() };
             connection.reply_later(Reply::ConnAck(Box::new(welcome)), after, &mut self.effects);
             info!(
                 client = &*arrival.client_id,
@@ -271,32 +297,43 @@ impl Shard {
         Step::Done
     }
 
-    /// The session of a client: a stored one that goes on, or a new one [MQTT-3.1.2-4, -5].
+    /// The session that a client finds.
+    fn found(&self, client_id: &str, clean_start: bool, now: Instant) -> Found {
+        let session =
+            self.find_session(client_id).and_then(|place| self.sessions.get(place.slot as usize));
+        let Some(session) = session else {
+            return Found::Nothing;
+        };
+        let Session { place, durable, announced, expiry_interval, .. } = **session;
+        let lives =
+            session.connection.map_or(session.expires > now, |_| session.expiry_interval > 0);
+        if !clean_start && durable && lives {
+            Found::Session { place, announced, expiry_interval }
+        } else {
+            Found::Remains { place, durable }
+        }
+    }
+
+    /// The session that a client is given: the one that it found, or a new one.
     fn take_session(
         &mut self,
+        found: Found,
         client_id: &str,
-        clean_start: bool,
         expiry: u32,
         now: Instant,
-    ) -> Taken {
-        let Some(place) = self.find_session(client_id) else {
-            let place = self.new_session(client_id, expiry);
-            return Taken { place, session_present: false, recorded: expiry > 0 };
-        };
-        let (goes_on, durable, announced) =
-            self.session(place).map_or_else(Default::default, |session| {
-                let lives = session
-                    .connection
-                    .map_or(session.expires > now, |_| session.expiry_interval > 0);
-                (!clean_start && session.durable && lives, session.durable, session.announced)
-            });
-        self.take_over(place, goes_on, now);
-        if goes_on {
-            return Taken { place, session_present: true, recorded: !announced };
+    ) -> SessionRef {
+        match found {
+            Found::Session { place, .. } => {
+                self.take_over(place, true, now);
+                place
+            }
+            Found::Remains { place, .. } => {
+                self.take_over(place, false, now);
+                self.end_session(place, now);
+                self.new_session(client_id, expiry)
+            }
+            Found::Nothing => self.new_session(client_id, expiry),
         }
-        self.end_session(place, now);
-        let place = self.new_session(client_id, expiry);
-        Taken { place, session_present: false, recorded: durable || expiry > 0 }
     }
 
     /// Closes the connection that a session still has: another has taken its place
@@ -339,8 +376,12 @@ impl Shard {
         session.expires = Instant::FAR_FUTURE;
         session.will = connect.will.as_ref().map(|will| Box::new(Will::new(will, place.number)));
         let (begun, will) = (session.existence(), session.testament());
-        for record in begun.into_iter().chain(will) {
-            self.effects.record(record);
+        if let Some(begun) = begun {
+            let begun = self.effects.record(begun);
+            self.effects.promise(begun);
+        }
+        if let Some(will) = will {
+            self.effects.record(will);
         }
         self.tell_groups(place, true);
         self.effects.metrics().clients_connected.add(1);

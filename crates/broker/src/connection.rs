@@ -11,8 +11,9 @@ use ferrymq_protocol::server::{Link, Outgoing, Reply, TooLarge};
 use ferrymq_protocol::time::Instant;
 
 use crate::access::Verdict;
+use crate::durability::Progress;
 use crate::effects::Effects;
-use crate::identity::{ConnectionId, RecordId};
+use crate::identity::ConnectionId;
 use crate::message::Parcel;
 use crate::output::Output;
 use crate::queue::Held;
@@ -75,14 +76,16 @@ pub(crate) enum Pause {
     None,
     /// The mail or the log is full.
     Congestion,
+    /// It publishes what would have to be recorded, and the log has no space.
+    NoSpace,
     /// Too much waits in its own output.
     Output,
 }
 
-/// Something to write that waits for a record.
+/// Something to write that waits until the log has come so far.
 #[derive(Debug)]
 pub(crate) struct Waiting {
-    pub(crate) after: Option<RecordId>,
+    pub(crate) after: Progress,
     pub(crate) what: Deferred,
 }
 
@@ -189,51 +192,48 @@ impl Connection {
         Ok(())
     }
 
-    /// Answers now, or when `after` is durable; in any case after what was to be answered before.
-    pub(crate) fn reply(&mut self, reply: Reply, after: Option<RecordId>, effects: &mut Effects) {
-        let after = after.filter(|record| !effects.is_durable(*record));
-        if after.is_none() && self.waiting.is_none() {
-            self.write_reply(&reply, effects);
-        } else {
+    /// Whether something is to be written later because the log must come so far, or because
+    /// something waits that was to be written before.
+    pub(crate) const fn has_to_wait(&self, after: Progress, effects: &Effects) -> bool {
+        self.waiting.is_some() || !effects.is_kept(after)
+    }
+
+    /// Answers now, or when the log has come so far; in any case after what was to be answered
+    /// before.
+    pub(crate) fn reply(&mut self, reply: Reply, after: Progress, effects: &mut Effects) {
+        if self.has_to_wait(after, effects) {
             self.wait(Deferred::Reply(reply), after, effects);
+        } else {
+            self.write_reply(&reply, effects);
         }
     }
 
     /// Puts an answer in line, where the shard finds it when it releases what is ready.
-    pub(crate) fn reply_later(
-        &mut self,
-        reply: Reply,
-        after: Option<RecordId>,
-        effects: &mut Effects,
-    ) {
+    pub(crate) fn reply_later(&mut self, reply: Reply, after: Progress, effects: &mut Effects) {
         self.wait(Deferred::Reply(reply), after, effects);
     }
 
-    /// Writes a message when `after` is durable.
+    /// Writes a message when the log has come so far.
     pub(crate) fn publish_later(
         &mut self,
         packet_id: PacketId,
         dup: bool,
         held: Box<Held>,
-        after: RecordId,
+        after: Progress,
         effects: &mut Effects,
     ) {
-        self.wait(Deferred::Publish { packet_id, dup, held }, Some(after), effects);
+        self.wait(Deferred::Publish { packet_id, dup, held }, after, effects);
     }
 
-    fn wait(&mut self, what: Deferred, after: Option<RecordId>, effects: &mut Effects) {
-        if let Some(record) = after {
-            effects.awaiting.push_back((record.number.counter(), self.id));
-        }
+    fn wait(&mut self, what: Deferred, after: Progress, effects: &mut Effects) {
+        effects.await_progress(after, self.id);
         self.waiting.get_or_insert_default().push_back(Waiting { after, what });
     }
 
-    /// Takes the next thing to write whose record is durable.
+    /// Takes the next thing to write that need not wait any longer.
     pub(crate) fn next_ready(&mut self, effects: &Effects) -> Option<Deferred> {
         let queue = self.waiting.as_mut()?;
-        let waiting = queue.pop_front_if(|waiting| {
-            waiting.after.is_none_or(|record| effects.is_durable(record))
-        })?;
+        let waiting = queue.pop_front_if(|waiting| effects.is_kept(waiting.after))?;
         if queue.is_empty() {
             self.waiting = None;
         }

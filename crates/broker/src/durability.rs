@@ -44,4 +44,24 @@ impl Progress {
     pub const fn all(counter: u64) -> Self {
         Self { written: counter, synced: counter }
     }
+
+    /// How far the log must come so that the record with this counter is that durable.
+    pub(crate) const fn with(counter: u64, durability: Durability) -> Self {
+        match durability {
+            Durability::None => Self { written: 0, synced: 0 },
+            Durability::Process => Self { written: counter, synced: 0 },
+            Durability::Power => Self::all(counter),
+        }
+    }
+
+    /// So far that both are reached.
+    pub(crate) fn and(self, other: Self) -> Self {
+        let written = self.written.max(other.written);
+        Self { written, synced: self.synced.max(other.synced) }
+    }
+
+    /// Whether it is as far as `other` demands.
+    pub(crate) const fn reaches(self, other: Self) -> bool {
+        self.written >= other.written && self.synced >= other.synced
+    }
 }

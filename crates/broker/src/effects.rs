@@ -8,10 +8,8 @@ use ferrymq_protocol::time::Instant;
 
 use crate::access::Ask;
 use crate::directory::Directory;
-use crate::durability::Progress;
-use crate::identity::{
-    ConnectionId, Epoch, Partition, RecordId, RecordNumber, SessionNumber, ShardIndex,
-};
+use crate::durability::{Durability, Progress};
+use crate::identity::{ConnectionId, Epoch, Partition, RecordNumber, SessionNumber, ShardIndex};
 use crate::limits::Limits;
 use crate::mail::Outbox;
 use crate::metrics::ShardMetrics;
@@ -32,13 +30,19 @@ pub(crate) struct Effects {
     pub(crate) closing: Vec<ConnectionId>,
     /// Connections whose parked bytes may be read now.
     pub(crate) readable: Vec<ConnectionId>,
-    /// Connections with something that waits for a record, by that record's counter.
-    pub(crate) awaiting: VecDeque<(u64, ConnectionId)>,
+    /// Connections with something that waits until a record is written, by that record's counter.
+    awaiting_written: VecDeque<(u64, ConnectionId)>,
+    /// The same for records that must be synced.
+    awaiting_synced: VecDeque<(u64, ConnectionId)>,
     /// Deliveries made for the packets of one connection.
     pub(crate) deliveries: usize,
     records: Vec<Record>,
     next_counter: u64,
     next_fetch: u32,
+    /// Whether an answer waits until one of the records is synced.
+    needs_sync: bool,
+    /// How far the log must come to keep all that answers wait for.
+    promised: Progress,
     progress: Progress,
     buffers: Vec<Vec<u8>>,
     pooled_bytes: usize,
@@ -56,11 +60,14 @@ impl Effects {
             dirty: Vec::new(),
             closing: Vec::new(),
             readable: Vec::new(),
-            awaiting: VecDeque::new(),
+            awaiting_written: VecDeque::new(),
+            awaiting_synced: VecDeque::new(),
             deliveries: 0,
             records: Vec::new(),
             next_counter: 1,
             next_fetch: 0,
+            needs_sync: false,
+            promised: Progress::default(),
             progress: Progress::default(),
             buffers: Vec::new(),
             pooled_bytes: 0,
@@ -71,7 +78,7 @@ impl Effects {
         self.directory.metrics().shard(self.shard)
     }
 
-    /// Makes a record and gives it its number.
+    /// Makes a record and gives it its number. If an answer waits for it, it is also promised.
     pub(crate) fn record(&mut self, record: Record) -> RecordNumber {
         self.records.push(record);
         let counter = self.next_counter;
@@ -79,14 +86,24 @@ impl Effects {
         RecordNumber::new(self.shard, counter)
     }
 
-    /// The record after which everything that was recorded so far is durable; `None` if it is.
-    pub(crate) fn last_record(&self) -> Option<RecordId> {
-        let counter = self.next_counter - 1;
-        (counter > self.progress.synced).then(|| Self::id(RecordNumber::new(self.shard, counter)))
+    /// Sees to it that a record of this turn becomes as durable as sessions are, and says what an
+    /// answer waits for that tells of it.
+    pub(crate) fn promise(&mut self, record: RecordNumber) -> Progress {
+        self.promise_at(record, self.limits.durability)
     }
 
-    pub(crate) const fn id(number: RecordNumber) -> RecordId {
-        RecordId { partition: Partition::LOCAL, number }
+    /// The same for a record that is to be as durable as that.
+    pub(crate) fn promise_at(&mut self, record: RecordNumber, durability: Durability) -> Progress {
+        debug_assert_eq!(record.writer(), self.shard);
+        let after = Progress::with(record.counter(), durability);
+        self.needs_sync |= durability == Durability::Power;
+        self.promised = self.promised.and(after);
+        after
+    }
+
+    /// What an answer waits for that repeats an earlier one: all that was promised so far.
+    pub(crate) const fn promised(&self) -> Progress {
+        self.promised
     }
 
     /// A session is no longer owed a message.
@@ -114,7 +131,7 @@ impl Effects {
             writer: self.shard,
             at: now,
             first,
-            needs_sync: true,
+            needs_sync: std::mem::take(&mut self.needs_sync),
             records,
         })
     }
@@ -123,10 +140,29 @@ impl Effects {
         self.progress = progress;
     }
 
-    pub(crate) fn is_durable(&self, record: RecordId) -> bool {
-        debug_assert_eq!(record.partition, Partition::LOCAL);
-        debug_assert_eq!(record.number.writer(), self.shard);
-        record.number.counter() <= self.progress.synced
+    /// Whether the log has come so far.
+    pub(crate) const fn is_kept(&self, after: Progress) -> bool {
+        self.progress.reaches(after)
+    }
+
+    /// Something of this connection waits until the log has come so far.
+    pub(crate) fn await_progress(&mut self, after: Progress, id: ConnectionId) {
+        if after.synced > self.progress.synced {
+            self.awaiting_synced.push_back((after.synced, id));
+        }
+        // What is synced was written before.
+        if after.written > self.progress.written.max(after.synced) {
+            self.awaiting_written.push_back((after.written, id));
+        }
+    }
+
+    /// The next connection of which something may have waited for what is reached now.
+    pub(crate) fn next_to_release(&mut self) -> Option<ConnectionId> {
+        let Progress { written, synced } = self.progress;
+        self.awaiting_synced
+            .pop_front_if(|(counter, _)| *counter <= synced)
+            .or_else(|| self.awaiting_written.pop_front_if(|(counter, _)| *counter <= written))
+            .map(|(_, id)| id)
     }
 
     /// Sees to it that the connection is flushed at the end of the turn, and that there is a buffer

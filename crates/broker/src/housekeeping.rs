@@ -42,7 +42,7 @@ impl Shard {
             self.arm_connection(id, next);
             return;
         }
-        if connection.pause == Pause::Congestion {
+        if matches!(connection.pause, Pause::Congestion | Pause::NoSpace) {
             // That it is silent is our doing.
             self.arm_connection(id, now.saturating_add(RECHECK));
             return;

@@ -72,15 +72,6 @@ impl RecordNumber {
     }
 }
 
-/// A record's identity in the whole broker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct RecordId {
-    /// Whose log it is in.
-    pub partition: Partition,
-    /// Its number there.
-    pub number: RecordNumber,
-}
-
 /// A session's number. Never given to another session, also not after a restart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionNumber(pub u64);

@@ -22,6 +22,7 @@ mod line;
 mod mail;
 mod message;
 mod metrics;
+mod no_space;
 mod output;
 mod publish;
 mod queue;
@@ -41,6 +42,7 @@ mod sys;
 mod throttle;
 mod timer;
 mod topic_tree;
+mod unwritten;
 mod will;
 
 pub use access::{Access, AllowAll, Answer, Ask, AskedQuestion, Asker, Question, Verdict};
@@ -48,7 +50,7 @@ pub use close::Cause;
 pub use directory::Directory;
 pub use durability::{Durability, LogState, Progress};
 pub use identity::{
-    ConnectionId, Epoch, GroupNumber, Partition, RecordId, RecordNumber, SessionNumber, SessionRef,
+    ConnectionId, Epoch, GroupNumber, Partition, RecordNumber, SessionNumber, SessionRef,
     ShardIndex,
 };
 pub use limits::Limits;

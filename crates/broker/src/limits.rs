@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use ferrymq_codec::{QoS, TopicFilter, TopicName};
 use ferrymq_protocol::limits::ServerLimits;
 
 use crate::durability::Durability;
@@ -41,6 +42,8 @@ pub struct Limits {
     pub retained_messages: usize,
     /// Bytes of all retained messages.
     pub retained_bytes: usize,
+    /// Topics whose change of what is retained a shard remembers while the log has no space.
+    pub unwritten_retained: usize,
     /// Topics of which a shard remembers who gets them.
     pub routes: usize,
     /// Bytes that this takes.
@@ -65,6 +68,31 @@ pub struct Limits {
     pub topic_durability: Vec<(Box<str>, Durability)>,
 }
 
+impl Limits {
+    /// How durable a message is.
+    pub(crate) fn durability_for(&self, topic: TopicName<'_>, qos: QoS) -> Durability {
+        self.with_qos(self.durability_of(topic), qos)
+    }
+
+    /// How durable a message is whose topic's messages are that durable. One that must not come
+    /// twice is at least as durable as sessions, which remember its packet identifier: we must not
+    /// forget it and give it to another message.
+    pub(crate) fn with_qos(&self, durability: Durability, qos: QoS) -> Durability {
+        match qos {
+            QoS::AtMostOnce | QoS::AtLeastOnce => durability,
+            QoS::ExactlyOnce => durability.max(self.durability),
+        }
+    }
+
+    /// How durable the messages of a topic are.
+    pub(crate) fn durability_of(&self, topic: TopicName<'_>) -> Durability {
+        self.topic_durability
+            .iter()
+            .find(|(filter, _)| TopicFilter::trusted(filter).matches(topic))
+            .map_or(self.durability, |(_, durability)| *durability)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -84,6 +112,7 @@ impl Default for Limits {
             filters_per_packet: 8_192,
             retained_messages: 1_000_000,
             retained_bytes: 1024 * 1024 * 1024,
+            unwritten_retained: 65_536,
             routes: 16_384,
             route_bytes: 32 * 1024 * 1024,
             deliveries_per_turn: 4_096,

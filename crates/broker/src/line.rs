@@ -17,7 +17,7 @@ use crate::record::{Fetch, Fetched, FetchedMessage};
 #[derive(Debug, Default)]
 pub(crate) struct Line {
     /// Messages to be sent again, in their order.
-    again: VecDeque<PacketId>,
+    again: VecDeque<Again>,
     /// Messages that were fetched for the front of the line.
     window: VecDeque<FetchedMessage>,
     /// How many stored entries of the line the answered fetches have covered.
@@ -25,6 +25,14 @@ pub(crate) struct Line {
     open: Option<OpenFetch>,
     /// Whether the last fetch failed and its time to try again has not come.
     resting: bool,
+}
+
+/// A message to be sent again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Again {
+    pub(crate) packet_id: PacketId,
+    /// Whether it is fetched from the store, or in memory.
+    pub(crate) stored: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +51,7 @@ pub(crate) enum Lookup {
 }
 
 impl Line {
-    pub(crate) fn new(again: VecDeque<PacketId>) -> Self {
+    pub(crate) fn new(again: VecDeque<Again>) -> Self {
         Self { again, ..Self::default() }
     }
 
@@ -53,7 +61,7 @@ impl Line {
     }
 
     pub(crate) fn first_again(&self) -> Option<PacketId> {
-        self.again.front().copied()
+        self.again.front().map(|again| again.packet_id)
     }
 
     pub(crate) fn forget_first_again(&mut self) {
@@ -61,7 +69,7 @@ impl Line {
     }
 
     pub(crate) fn again(&self) -> impl Iterator<Item = PacketId> + '_ {
-        self.again.iter().copied()
+        self.again.iter().map(|again| again.packet_id)
     }
 
     /// How many stored entries to skip for the next fetch; `None` while none is wanted.
@@ -118,13 +126,14 @@ impl Line {
     /// A message was acknowledged although it had not been sent again on this connection: it leaves
     /// the line, and what was or will be fetched for it with it.
     pub(crate) fn leave(&mut self, packet_id: PacketId, number: Option<RecordNumber>) {
-        let Some(position) = self.again.iter().position(|waiting| *waiting == packet_id) else {
+        let Some(at) = self.again.iter().position(|again| again.packet_id == packet_id) else {
             return;
         };
-        self.again.remove(position);
+        self.again.remove(at);
         let Some(number) = number else {
             return;
         };
+        let position = self.again.iter().take(at).filter(|again| again.stored).count();
         let fetching = self.open.map_or(0, |open| open.count);
         if position < self.covered {
             self.covered -= 1;

@@ -83,6 +83,8 @@ counters! {
     connections_refused,
     /// Publishes and subscriptions that were denied.
     access_denied,
+    /// Messages, sessions and subscriptions that were refused because the log has no space.
+    no_space_refused,
     /// Questions of access that were not answered in time.
     answers_missed,
     /// Stored messages that could not be read at the first attempt.

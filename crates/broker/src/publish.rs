@@ -9,16 +9,14 @@ use std::sync::Arc;
 
 use ferrymq_codec::{Delivery, PropertyBuffer, Publish, QoS, ReasonCode, TopicName};
 use ferrymq_protocol::error::ProtocolError;
-use ferrymq_protocol::server::{Link, Reply};
+use ferrymq_protocol::server::Reply;
 use ferrymq_protocol::time::Instant;
 
 use crate::access::{Question, Verdict};
 use crate::close::Cause;
 use crate::connection::Phase;
-use crate::effects::Effects;
-use crate::identity::{
-    ConnectionId, GroupNumber, RecordId, RecordNumber, SessionNumber, ShardIndex,
-};
+use crate::durability::{Durability, Progress};
+use crate::identity::{ConnectionId, GroupNumber, RecordNumber, SessionNumber, ShardIndex};
 use crate::mail::{Mail, Owed, Shared};
 use crate::message::{Message, Parcel, Publication, expiry};
 use crate::queue::{Held, Kept, Load};
@@ -29,8 +27,8 @@ use crate::shard::{Shard, Step, session_of};
 
 /// What became of a message.
 struct Distributed {
-    /// The record after which it may be acknowledged.
-    after: Option<RecordId>,
+    /// How far the log must come before it may be acknowledged.
+    after: Progress,
     /// Whether anybody gets it.
     matched: bool,
 }
@@ -61,7 +59,7 @@ impl Shard {
         {
             // Taken over before; only the answer is given again [MQTT-4.3.3-10].
             let reply = Reply::PubRec(packet_id, ReasonCode::Success);
-            let after = self.effects.last_record().filter(|_| session.durable);
+            let after = session.promised(&self.effects);
             connection.reply(reply, after, &mut self.effects);
             return Ok(Step::Done);
         }
@@ -74,6 +72,12 @@ impl Shard {
                 None => return Ok(Step::Park),
             },
         };
+        let denied = matches!(verdict, Verdict::Deny(_));
+        let lacks_space = !denied && self.lacks_space_for(publish, topic, slot);
+        if lacks_space && !self.tells_refusals(id) {
+            self.hold_back(id);
+            return Ok(Step::Park);
+        }
         if qos != QoS::AtMostOnce
             && let Some(link) = self.connections.get_mut(id).and_then(|found| found.link.as_mut())
         {
@@ -84,6 +88,11 @@ impl Shard {
         metrics.publish_bytes_received.add(publish.payload.len() as u64);
         if let Verdict::Deny(reason) = verdict {
             metrics.access_denied.add(1);
+            return Ok(self.refuse_message(id, slot, publish.delivery, reason, now));
+        }
+        if lacks_space {
+            metrics.no_space_refused.add(1);
+            let reason = ReasonCode::QuotaExceeded;
             return Ok(self.refuse_message(id, slot, publish.delivery, reason, now));
         }
         let Distributed { after, matched } = self.distribute_for(publish, topic, publisher, now);
@@ -127,7 +136,7 @@ impl Shard {
     /// `retain → match → record → deliver`.
     fn distribute(&mut self, publication: &Publication<'_>, now: Instant) -> Distributed {
         let (message, mut after) =
-            if publication.retain { self.retain(publication) } else { (None, None) };
+            if publication.retain { self.retain(publication) } else { (None, Progress::default()) };
         // After retaining: who subscribes in between may get the message twice, but never an older
         // one after it.
         let route = self.route(publication.topic);
@@ -135,11 +144,13 @@ impl Shard {
             return Distributed { after, matched: false };
         }
         let mut parcel = Parcel::borrowed(*publication, &route.topic, message);
+        let durability = self.limits.with_qos(route.durability, publication.qos);
+        let recorded = publication.qos != QoS::AtMostOnce && durability != Durability::None;
         let mut number = None;
-        if publication.qos != QoS::AtMostOnce && route.durable {
+        if recorded && route.durable {
             let remote = route.remote.iter().flat_map(|(_, targets)| targets);
             number = self.record_message(&mut parcel, route.local.iter().chain(remote), None);
-            after = number.map(Effects::id).or(after);
+            after = self.promise_message(number, durability, after);
         }
         for target in &route.local {
             self.deliver_to(target, &mut parcel, number, None, now);
@@ -153,26 +164,39 @@ impl Shard {
         }
         for group in &route.groups {
             if let Some(target) = group.pick() {
-                let number = self.deliver_to_group(group.number, target, &mut parcel, now);
-                after = number.map(Effects::id).or(after);
+                // It has a record of its own, so that it can be owed to another member, who may be
+                // owed the message already.
+                let number = if recorded {
+                    self.record_message(&mut parcel, [target], Some(group.number))
+                } else {
+                    None
+                };
+                after = self.promise_message(number, durability, after);
+                self.deliver_to_group(group.number, target, &mut parcel, number, now);
             }
         }
         Distributed { after, matched: true }
     }
 
-    /// Delivers to the member of a shared subscription whose turn it is. It has a record of its
-    /// own, so that it can be owed to another member, who may be owed the message already.
+    /// What a message's acknowledgement waits for, if there is a record of it.
+    fn promise_message(
+        &mut self,
+        number: Option<RecordNumber>,
+        durability: Durability,
+        after: Progress,
+    ) -> Progress {
+        number.map_or(after, |number| after.and(self.effects.promise_at(number, durability)))
+    }
+
+    /// Delivers to the member of a shared subscription whose turn it is.
     fn deliver_to_group(
         &mut self,
         group: GroupNumber,
         target: &Target,
         parcel: &mut Parcel<'_>,
+        number: Option<RecordNumber>,
         now: Instant,
-    ) -> Option<RecordNumber> {
-        let number = match parcel.publication.qos {
-            QoS::AtMostOnce => None,
-            _ => self.record_message(parcel, [target], Some(group)),
-        };
+    ) {
         if target.session.shard == self.index {
             self.deliver_to_member(group, target, parcel, number, now);
         } else {
@@ -181,7 +205,6 @@ impl Shard {
             let shared = Box::new(Shared { message, number, group, target: target.clone() });
             self.effects.outbox.post(shard, Mail::DeliverShared(shared));
         }
-        number
     }
 
     /// A message for sessions of this shard, from a publisher on another.
@@ -243,7 +266,9 @@ impl Shard {
             Kept::Held(held) => {
                 let message = held.message;
                 let qos = wish.qos(message.publication().qos);
-                let number = (target.durable && qos != QoS::AtMostOnce).then(|| {
+                let durability = self.limits.durability_for(message.publication().topic, qos);
+                let recorded = qos != QoS::AtMostOnce && durability != Durability::None;
+                let number = (target.durable && recorded).then(|| {
                     let targets = vec![stored_target(&target, wish, qos, false, Some(group))];
                     self.effects.record(Record::Message { message: Arc::clone(&message), targets })
                 });
@@ -262,13 +287,11 @@ impl Shard {
         }
     }
 
-    /// Retains a message or clears what is retained. The message, which others keep too, and the
-    /// record of the change.
-    fn retain(
-        &mut self,
-        publication: &Publication<'_>,
-    ) -> (Option<Arc<Message>>, Option<RecordId>) {
-        let topic = Arc::clone(&self.route(publication.topic).topic);
+    /// Retains a message or clears what is retained. The message, which others keep too, and what
+    /// its acknowledgement waits for.
+    fn retain(&mut self, publication: &Publication<'_>) -> (Option<Arc<Message>>, Progress) {
+        let route = self.route(publication.topic);
+        let topic = Arc::clone(&route.topic);
         // An empty payload clears and is itself not retained [MQTT-3.3.1-6, -7].
         let message = (!publication.payload.is_empty())
             .then(|| Arc::new(Message::new(publication, Arc::clone(&topic))));
@@ -277,12 +300,20 @@ impl Shard {
             self.effects.metrics().retained_refused.add(1);
         }
         // What the broker says of itself is said again after a restart.
-        let recorded = publication.publisher != SessionNumber::BROKER;
-        let after = retention.version.filter(|_| recorded).map(|version| {
-            let (message, version) = (retention.message, version.get());
-            Effects::id(self.effects.record(Record::Retained { topic, message, version }))
-        });
-        (message, after)
+        let recorded =
+            publication.publisher != SessionNumber::BROKER && route.durability != Durability::None;
+        let Some(version) = retention.version.filter(|_| recorded) else {
+            return (message, Progress::default());
+        };
+        let (kept, version) = (retention.message, version.get());
+        let change = Record::Retained { topic, message: kept, version };
+        if publication.qos == QoS::AtMostOnce {
+            // Nobody waits for it.
+            self.record_lazily(&route.topic, change);
+            return (message, Progress::default());
+        }
+        let number = self.effects.record(change);
+        (message, self.effects.promise_at(number, route.durability))
     }
 
     /// Records the message for the persistent sessions that are owed it.
@@ -371,14 +402,13 @@ impl Shard {
         reason: ReasonCode,
         now: Instant,
     ) -> Step {
-        let link = self.connections.get(id).and_then(|connection| connection.link.as_ref());
-        let is_told = link.is_some_and(Link::tells_refusals);
+        let is_told = self.tells_refusals(id);
         let may_change = matches!(reason, ReasonCode::ServerUnavailable | ReasonCode::ServerBusy);
         if may_change && !is_told && delivery != Delivery::AtMostOnce {
             self.end(id, Cause::Denied(reason), now);
             return Step::Ended;
         }
-        self.acknowledge(id, slot, delivery, reason, None);
+        self.acknowledge(id, slot, delivery, reason, Progress::default());
         Step::Done
     }
 
@@ -389,7 +419,7 @@ impl Shard {
         slot: u32,
         delivery: Delivery,
         reason: ReasonCode,
-        mut after: Option<RecordId>,
+        mut after: Progress,
     ) {
         let reply = match delivery {
             Delivery::AtMostOnce => return,
@@ -402,7 +432,7 @@ impl Shard {
                     if session.durable {
                         let session = session.place.number;
                         let number = self.effects.record(Record::Received { session, packet_id });
-                        after = Some(Effects::id(number));
+                        after = after.and(self.effects.promise(number));
                     }
                 }
                 Reply::PubRec(packet_id, reason)

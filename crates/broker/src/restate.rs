@@ -17,7 +17,7 @@ use std::sync::Arc;
 use ferrymq_codec::TopicFilter;
 use ferrymq_protocol::time::Instant;
 
-use crate::durability::LogState;
+use crate::durability::{Durability, LogState};
 use crate::effects::Effects;
 use crate::identity::{SessionNumber, ShardIndex};
 use crate::limits::Limits;
@@ -112,6 +112,7 @@ impl Shard {
             let publication = message.publication();
             // What the broker says of itself is said again after a restart anyway.
             if publication.publisher != SessionNumber::BROKER
+                && self.limits.durability_of(publication.topic) != Durability::None
                 && publication.lifetime(now) != Lifetime::Expired
             {
                 budget.spend_bytes(message.weight());

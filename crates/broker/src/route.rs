@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use ferrymq_codec::QoS;
 
+use crate::durability::Durability;
 use crate::identity::{GroupNumber, SessionNumber, SessionRef, ShardIndex};
 
 /// The subscribers of a topic, as one shard sees them.
@@ -22,6 +23,8 @@ pub struct Route {
     pub(crate) groups: Vec<GroupRoute>,
     /// Whether any target is a persistent session.
     pub(crate) durable: bool,
+    /// What messages of this topic survive once they are acknowledged.
+    pub(crate) durability: Durability,
 }
 
 /// A session that gets the messages of a topic, once, however many of its subscriptions match
@@ -169,12 +172,24 @@ impl Route {
                 remote.push((home, vec![target]));
             }
         }
-        Self { topic, local, remote, groups, durable }
+        let durability = Durability::default();
+        Self { topic, local, remote, groups, durable, durability }
     }
 
     /// Whether nobody gets the messages of this topic.
     pub(crate) fn is_empty(&self) -> bool {
         self.local.is_empty() && self.remote.is_empty() && self.groups.is_empty()
+    }
+
+    /// Whether a persistent session is to get what `publisher` has published with QoS 1 or 2.
+    pub(crate) fn is_owed(&self, publisher: SessionNumber) -> bool {
+        let remote = self.remote.iter().flat_map(|(_, targets)| targets);
+        let members = self.groups.iter().flat_map(|group| group.members.iter());
+        self.durable
+            && self.local.iter().chain(remote).chain(members).any(|target| {
+                let wish = target.wish(publisher).filter(|_| target.durable);
+                wish.is_some_and(|wish| wish.maximum_qos > QoS::AtMostOnce)
+            })
     }
 
     /// The sessions on one other shard.

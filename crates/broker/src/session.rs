@@ -18,10 +18,11 @@ use ferrymq_protocol::server::Reply;
 use ferrymq_protocol::time::Instant;
 
 use crate::connection::{Connection, Writing};
+use crate::durability::Progress;
 use crate::effects::Effects;
 use crate::filters::Filters;
-use crate::identity::{ConnectionId, GroupNumber, RecordId, RecordNumber, SessionRef};
-use crate::line::{FETCH_WINDOW, Line, Lookup};
+use crate::identity::{ConnectionId, GroupNumber, RecordNumber, SessionRef};
+use crate::line::{Again, FETCH_WINDOW, Line, Lookup};
 use crate::message::{Lifetime, Parcel, Publication};
 use crate::queue::{Held, Kept, Load, Queue, Queued};
 use crate::record::{Fetched, Record};
@@ -173,12 +174,18 @@ impl Session {
     /// The client has a new connection and CONNACK is written: PUBREL and PUBLISH are sent again
     /// [MQTT-4.4.0-1], and then what waits.
     pub(crate) fn resume(&mut self, connection: &mut Connection, effects: &mut Effects) {
-        let after = effects.last_record();
+        let after = self.promised(effects);
         for packet_id in self.outbound.released() {
             connection.reply(Reply::PubRel(packet_id, ReasonCode::Success), after, effects);
         }
-        let again: VecDeque<PacketId> =
-            self.outbound.published().map(|sent| sent.packet_id).collect();
+        let again: VecDeque<Again> = self
+            .outbound
+            .published()
+            .map(|sent| Again {
+                packet_id: sent.packet_id,
+                stored: sent.message.kept.number().is_some(),
+            })
+            .collect();
         self.line = (!again.is_empty()).then(|| Box::new(Line::new(again)));
     }
 
@@ -231,22 +238,26 @@ impl Session {
         effects.settle(self.place.number, sent.kept.number());
     }
 
-    /// PUBREC: the client has the message. The record after which PUBREL may leave.
+    /// PUBREC: the client has the message. When PUBREL may leave.
     pub(crate) fn released(
         &mut self,
         packet_id: PacketId,
         sent: &InFlight,
         effects: &mut Effects,
-    ) -> Option<RecordNumber> {
+    ) -> Progress {
         self.forget_in_line(packet_id, sent.kept.number());
-        let message = Some(sent.kept.number()?);
+        let message = sent.kept.number();
+        if message.is_none() {
+            return Progress::default();
+        }
         let session = self.place.number;
-        Some(effects.record(Record::Released { session, message, packet_id }))
+        let released = effects.record(Record::Released { session, message, packet_id });
+        effects.promise(released)
     }
 
     /// What an answer waits for that repeats an earlier one.
-    pub(crate) fn last_record(&self, effects: &Effects) -> Option<RecordId> {
-        effects.last_record().filter(|_| self.durable)
+    pub(crate) fn promised(&self, effects: &Effects) -> Progress {
+        if self.durable { effects.promised() } else { Progress::default() }
     }
 
     /// Everything that the session is owed and that may go to another member of its group; the
@@ -409,6 +420,8 @@ impl Session {
             (Some(number), _, _) => Kept::Stored(number),
             // If this session ends, another member gets the message.
             (None, Some(_), QoS::AtLeastOnce) => Kept::Held(Box::new(held(parcel, terms))),
+            // It is sent again over the next connection.
+            (None, _, _) if self.durable => Kept::Held(Box::new(held(parcel, terms))),
             (None, _, _) => Kept::Nothing,
         };
         let load = load(&parcel.publication, terms.qos);
@@ -421,10 +434,14 @@ impl Session {
             let session = self.place.number;
             effects.record(Record::Sent { session, message, packet_id })
         });
-        if let (Some(sent), QoS::ExactlyOnce) = (sent, terms.qos) {
-            let held = Box::new(held(parcel, terms));
-            connection.publish_later(packet_id, false, held, Effects::id(sent), effects);
-            return;
+        if self.durable && terms.qos == QoS::ExactlyOnce {
+            // The receiver remembers the packet identifier, so we must not forget it.
+            let after = sent.map_or_else(Progress::default, |sent| effects.promise(sent));
+            if connection.has_to_wait(after, effects) {
+                let held = Box::new(held(parcel, terms));
+                connection.publish_later(packet_id, false, held, after, effects);
+                return;
+            }
         }
         let writing = Writing {
             dup: false,
@@ -515,7 +532,8 @@ impl Session {
             self.too_large(packet_id, effects);
             return true;
         };
-        if let (QoS::ExactlyOnce, Some(after)) = (qos, effects.last_record()) {
+        let after = self.promised(effects);
+        if qos == QoS::ExactlyOnce && connection.has_to_wait(after, effects) {
             connection.publish_later(packet_id, true, Box::new(held), after, effects);
             return true;
         }

@@ -38,6 +38,7 @@ use crate::slots::Slots;
 use crate::sys::SysTopics;
 use crate::throttle::Throttle;
 use crate::timer::TimerWheel;
+use crate::unwritten::Unwritten;
 
 /// A shard.
 pub struct Shard {
@@ -65,6 +66,10 @@ pub struct Shard {
     pub(crate) rounds: Rounds,
     /// Connections that are not read from until the mail or the log has room.
     paused: Vec<ConnectionId>,
+    /// Connections that are not read from until the log has space.
+    pub(crate) held_back: Vec<ConnectionId>,
+    /// What QoS 0 has retained while the log has no space.
+    pub(crate) unwritten: Unwritten,
 }
 
 /// What a shard is made of.
@@ -150,6 +155,8 @@ impl Shard {
             log: LogState::Ready,
             rounds: Rounds::default(),
             paused: Vec::new(),
+            held_back: Vec::new(),
+            unwritten: Unwritten::default(),
         }
     }
 
@@ -262,10 +269,7 @@ impl Shard {
     /// The log has come this far with this shard's records.
     pub fn durable(&mut self, progress: Progress, now: Instant) {
         self.effects.set_progress(progress);
-        while let Some((waits_for, id)) = self.effects.awaiting.front().copied()
-            && waits_for <= progress.synced
-        {
-            self.effects.awaiting.pop_front();
+        while let Some(id) = self.effects.next_to_release() {
             self.release(id, now);
         }
     }
@@ -295,24 +299,35 @@ impl Shard {
         }
         self.walk_retained(now);
         self.restate(now);
+        self.record_unwritten();
         if !self.paused.is_empty() && !self.is_congested() {
             for id in std::mem::take(&mut self.paused) {
-                if let Some(connection) = self.connections.get_mut(id)
-                    && connection.pause == Pause::Congestion
-                {
-                    connection.pause = Pause::None;
-                    if let Some(link) = &mut connection.link {
-                        link.restart_keep_alive(now);
-                    }
-                    self.effects.readable.push(id);
-                }
+                self.read_on(id, Pause::Congestion, now);
             }
+        }
+        if !self.held_back.is_empty() && self.log != LogState::NoSpace {
+            for id in std::mem::take(&mut self.held_back) {
+                self.read_on(id, Pause::NoSpace, now);
+            }
+        }
+    }
+
+    /// Reads on from a connection that was paused for this reason.
+    fn read_on(&mut self, id: ConnectionId, pause: Pause, now: Instant) {
+        if let Some(connection) = self.connections.get_mut(id)
+            && connection.pause == pause
+        {
+            connection.pause = Pause::None;
+            if let Some(link) = &mut connection.link {
+                link.restart_keep_alive(now);
+            }
+            self.effects.readable.push(id);
         }
     }
 
     /// When [`Self::advance`] has something to do at the latest.
     pub fn deadline(&self) -> Option<Instant> {
-        if !self.walking.is_empty() || self.may_restate() {
+        if self.has_unwritten() || !self.walking.is_empty() || self.may_restate() {
             return Some(Instant::ZERO);
         }
         self.timers.next_deadline()
@@ -414,7 +429,8 @@ impl Shard {
             return Arc::clone(route);
         }
         let (version, route) = self.directory.route(topic, self.index);
-        let route = Arc::new(route);
+        let durability = self.limits.durability_of(topic);
+        let route = Arc::new(Route { durability, ..route });
         self.routes.insert(version, &route, &self.limits);
         route
     }

@@ -16,6 +16,7 @@ use ferrymq_protocol::time::Instant;
 
 use crate::access::{Question, Verdict};
 use crate::directory::Subscribed;
+use crate::durability::Durability;
 use crate::identity::{ConnectionId, SessionRef};
 use crate::message::{Lifetime, Message, Parcel};
 use crate::record::{Record, StoredTarget};
@@ -45,6 +46,8 @@ impl Shard {
         let Some(place) = self.place_of(id) else {
             return Step::Ended;
         };
+        let durable = self.session(place).is_some_and(|session| session.durable);
+        let lacks_space = durable && self.lacks_space();
         let identifier = subscribe.properties.subscription_identifiers().next();
         let reasons = subscribe
             .filters
@@ -54,6 +57,10 @@ impl Shard {
                 Verdict::Deny(reason) => {
                     self.effects.metrics().access_denied.add(1);
                     reason
+                }
+                Verdict::Allow(_) | Verdict::Continue(_) if lacks_space => {
+                    self.effects.metrics().no_space_refused.add(1);
+                    ReasonCode::QuotaExceeded
                 }
                 Verdict::Allow(_) | Verdict::Continue(_) => {
                     self.add_subscription(place, filter, options, identifier)
@@ -109,8 +116,10 @@ impl Shard {
 
     /// Answers a request when what it has recorded is durable.
     fn answer(&mut self, id: ConnectionId, place: SessionRef, reply: Reply) {
-        let durable = self.session(place).is_some_and(|session| session.durable);
-        let after = self.effects.last_record().filter(|_| durable);
+        let Some(session) = session_of(&mut self.sessions, place) else {
+            return;
+        };
+        let after = session.promised(&self.effects);
         if let Some(connection) = self.connections.get_mut(id) {
             connection.reply(reply, after, &mut self.effects);
         }
@@ -145,13 +154,14 @@ impl Shard {
             self.directory.subscribe(filter, subscription);
         debug_assert_eq!(new, !known, "session and directory disagree about a subscription");
         if durable {
-            self.effects.record(Record::Subscribed {
+            let subscribed = self.effects.record(Record::Subscribed {
                 session: place.number,
                 filter: Box::from(filter.as_str()),
                 options,
                 identifier,
                 group,
             });
+            self.effects.promise(subscribed);
         }
         let send_retained = match options.retain_handling {
             RetainHandling::Send => true,
@@ -186,7 +196,9 @@ impl Shard {
         let removed = self.directory.unsubscribe(filter, place.number);
         if removed && durable {
             let filter = Box::from(filter.as_str());
-            self.effects.record(Record::Unsubscribed { session: place.number, filter });
+            let record = Record::Unsubscribed { session: place.number, filter };
+            let number = self.effects.record(record);
+            self.effects.promise(number);
         }
         removed
     }
@@ -241,7 +253,9 @@ impl Shard {
             return;
         }
         let qos = publication.qos.min(walk.options.maximum_qos);
-        let number = (session.durable && qos != QoS::AtMostOnce).then(|| {
+        let durability = self.effects.limits.durability_for(publication.topic, qos);
+        let recorded = session.durable && qos != QoS::AtMostOnce && durability != Durability::None;
+        let number = recorded.then(|| {
             let target = StoredTarget {
                 session: place.number,
                 qos,

@@ -163,6 +163,9 @@ impl<N: Network> Turn<N> {
         self.read();
         self.log = self.store.state();
         self.shard.set_log_state(self.log);
+        if self.log == LogState::Failed {
+            self.shut_down();
+        }
         self.shard.advance(self.now);
         self.finish();
         self.close_overdue();

@@ -3,6 +3,8 @@
 
 #![allow(dead_code, reason = "each of the tests uses another part of it")]
 
+mod log;
+
 use std::collections::{HashMap, VecDeque};
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -10,8 +12,8 @@ use std::time::Duration;
 
 use ferrymq_broker::{
     Access, AllowAll, Answer, Ask, ConnectionId, Directory, Fetch, Fetched, FetchedMessage, Limits,
-    LogState, Mail, Message, Progress, Reading, Record, RecordNumber, SessionNumber, Shard,
-    ShardIndex, ShardOptions, StoredTarget,
+    Mail, Message, Reading, Record, RecordNumber, SessionNumber, Shard, ShardIndex, ShardOptions,
+    StoredTarget,
 };
 use ferrymq_codec::{
     Acknowledgement, Auth, Connect, Delivery, Disconnect, Frame, Framing, Packet, PacketId,
@@ -28,8 +30,7 @@ pub(crate) struct World {
     store: Store,
     /// Whether records become durable in the turn in which they are made.
     pub(crate) durable: bool,
-    /// The last record of each shard that the store has.
-    written: Vec<u64>,
+    log: log::Log,
     /// Whether fetches are answered in the turn in which they are made.
     pub(crate) fetches: bool,
     waiting_fetches: Vec<Fetch>,
@@ -134,7 +135,7 @@ impl World {
             now,
             clients: Vec::new(),
             store: Store::default(),
-            written: vec![0; usize::from(count)],
+            log: log::Log::new(usize::from(count)),
             durable: true,
             fetches: true,
             waiting_fetches: Vec::new(),
@@ -259,23 +260,6 @@ impl World {
 
     pub(crate) fn waiting_fetches(&self) -> usize {
         self.waiting_fetches.len()
-    }
-
-    /// Everything that was written becomes durable.
-    pub(crate) fn make_durable(&mut self) {
-        self.durable = true;
-        for (shard, last) in self.shards.iter_mut().zip(&self.written) {
-            shard.durable(Progress::all(*last), self.now);
-        }
-        self.settle();
-    }
-
-    /// The log can do this now.
-    pub(crate) fn set_log(&mut self, state: LogState) {
-        for shard in &mut self.shards {
-            shard.set_log_state(state);
-        }
-        self.settle();
     }
 
     /// How often a client had to wait for the next turn with what it had sent.
@@ -551,14 +535,13 @@ impl World {
             self.shards[index].advance(now);
             if let Some(batch) = self.shards[index].take_records(now) {
                 busy = true;
-                let last = batch.first + batch.records.len() as u64 - 1;
                 let writer = batch.writer;
+                self.log.append(&batch);
                 for (counter, record) in (batch.first..).zip(batch.records) {
                     self.store.apply(RecordNumber::new(writer, counter), record);
                 }
-                self.written[index] = last;
                 if self.durable {
-                    self.shards[index].durable(Progress::all(last), now);
+                    self.shards[index].durable(self.log.sync(index), now);
                 }
             }
             self.waiting_fetches.extend(self.shards[index].take_fetches());
