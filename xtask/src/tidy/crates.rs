@@ -65,9 +65,8 @@ const BELOW: &[(&str, &[&str])] = &[
     ("protocol", &["codec"]),
     ("broker", &["protocol", "codec"]),
     ("client", &["protocol", "codec"]),
-    ("store", &[]),
-    ("server", &["broker", "store", "protocol", "codec"]),
-    ("ferrymq", &["server", "client", "broker", "store", "protocol", "codec"]),
+    ("server", &["broker", "protocol", "codec"]),
+    ("ferrymq", &["server", "client", "broker", "protocol", "codec"]),
 ];
 
 #[cfg(test)]
