@@ -65,8 +65,9 @@ const BELOW: &[(&str, &[&str])] = &[
     ("protocol", &["codec"]),
     ("broker", &["protocol", "codec"]),
     ("client", &["protocol", "codec"]),
-    ("server", &["broker", "protocol", "codec"]),
-    ("ferrymq", &["server", "client", "broker", "protocol", "codec"]),
+    ("store", &[]),
+    ("server", &["broker", "store", "protocol", "codec"]),
+    ("ferrymq", &["server", "client", "broker", "store", "protocol", "codec"]),
 ];
 
 #[cfg(test)]

@@ -1,0 +1,160 @@
+//! Where readable records are: sparse, about one entry for 4 KiB of log, in memory only.
+//!
+//! An entry says from where on the frames of a writer stand that hold its records from a counter up
+//! to the next entry. Frames that begin within [`GROUP_BYTES`] behind an entry's place need no entry
+//! of their own: they are read together with it. A number without a record may well have an entry;
+//! what is read then does not contain it.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use crate::number::Number;
+
+/// Frames that begin less than this behind a place are read with it.
+pub(crate) const GROUP_BYTES: u32 = 4096;
+
+/// A frame's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Place {
+    pub(crate) segment: u32,
+    pub(crate) offset: u32,
+}
+
+/// The places of all readable records.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    /// By the bits of the first number.
+    entries: BTreeMap<u64, Place>,
+}
+
+impl Index {
+    /// The place from where on the record is to be looked for.
+    pub(crate) fn find(&self, number: Number) -> Option<Place> {
+        self.covering(number).map(|(_, place)| place)
+    }
+
+    /// A frame with the records from this one on, which are its writer's latest.
+    pub(crate) fn append(&mut self, first: Number, place: Place) {
+        let next = self.entries.range(first.to_bits()..).next();
+        if next.is_some_and(|(bits, _)| Number::from_bits(*bits).writer() == first.writer()) {
+            // Not the latest, which only a damaged log can say.
+            self.entries.insert(first.to_bits(), place);
+        } else if !self.find(first).is_some_and(|before| before.reaches(place)) {
+            self.entries.insert(first.to_bits(), place);
+        }
+    }
+
+    /// A frame holds these records, ascending and of one writer, in place of where they were. Others
+    /// stay where they are, also those between them.
+    pub(crate) fn replace(&mut self, numbers: &[Number], place: Place) {
+        let mut rest = numbers;
+        while let Some(first) = rest.first() {
+            let before = self.covering(*first);
+            let next = self.next_of_writer(*first);
+            let here = rest.iter().take_while(|number| next.is_none_or(|next| **number < next));
+            let count = here.count().max(1);
+            let last = rest.get(count - 1).copied().unwrap_or(*first);
+            rest = rest.get(count..).unwrap_or_default();
+            if before.is_some_and(|(_, before)| before.reaches(place)) {
+                continue;
+            }
+            self.entries.insert(first.to_bits(), place);
+            // What stood behind them in the same entry stays where it is.
+            if let Some((_, old)) = before
+                && last.counter() < Number::MAXIMUM_COUNTER
+            {
+                self.entries.entry(last.to_bits() + 1).or_insert(old);
+            }
+        }
+    }
+
+    /// Forgets all places in segments up to this one.
+    pub(crate) fn forget_through(&mut self, segment: u32) {
+        let mut previous: Option<(u16, Place)> = None;
+        self.entries.retain(|bits, place| {
+            let here = (Number::from_bits(*bits).writer(), *place);
+            let stays = place.segment > segment && previous != Some(here);
+            if stays {
+                previous = Some(here);
+            }
+            stays
+        });
+    }
+
+    /// The ranges of counters that are looked for in these segments. `last`: a writer's highest.
+    pub(crate) fn extents(
+        &self,
+        is_meant: impl Fn(u32) -> bool,
+        last: impl Fn(u16) -> u64,
+    ) -> Extents {
+        let mut extents = Extents::default();
+        let mut entries = self.entries.iter().peekable();
+        while let Some((bits, place)) = entries.next() {
+            if !is_meant(place.segment) {
+                continue;
+            }
+            let first = Number::from_bits(*bits);
+            let next = entries.peek().map(|(bits, _)| Number::from_bits(**bits));
+            let end = match next.filter(|next| next.writer() == first.writer()) {
+                Some(next) => next.counter().saturating_sub(1),
+                None => last(first.writer()).max(first.counter()),
+            };
+            extents.push(first.writer(), first.counter(), end);
+        }
+        extents
+    }
+
+    fn covering(&self, number: Number) -> Option<(Number, Place)> {
+        let (bits, place) = self.entries.range(..=number.to_bits()).next_back()?;
+        let first = Number::from_bits(*bits);
+        (first.writer() == number.writer()).then_some((first, *place))
+    }
+
+    /// Where the entry after the one that covers this number begins.
+    fn next_of_writer(&self, number: Number) -> Option<Number> {
+        let (bits, _) = self.entries.range(number.to_bits().checked_add(1)?..).next()?;
+        let next = Number::from_bits(*bits);
+        (next.writer() == number.writer()).then_some(next)
+    }
+}
+
+impl Place {
+    /// Whether a frame at the other place is read with the one here.
+    fn reaches(self, other: Self) -> bool {
+        let distance = other.offset.checked_sub(self.offset);
+        self.segment == other.segment && distance.is_some_and(|distance| distance < GROUP_BYTES)
+    }
+}
+
+/// Ranges of counters, sorted and apart, for each writer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extents {
+    ranges: BTreeMap<u16, Vec<(u64, u64)>>,
+}
+
+impl Extents {
+    /// Whether a record is in it.
+    pub fn contains(&self, number: Number) -> bool {
+        let counter = number.counter();
+        self.ranges.get(&number.writer()).is_some_and(|ranges| {
+            let behind = ranges.partition_point(|(first, _)| *first <= counter);
+            let before = behind.checked_sub(1).and_then(|before| ranges.get(before));
+            before.is_some_and(|(_, last)| counter <= *last)
+        })
+    }
+
+    /// The ranges of each writer.
+    pub fn iter(&self) -> impl Iterator<Item = (u16, impl Iterator<Item = RangeInclusive<u64>>)> {
+        self.ranges
+            .iter()
+            .map(|(writer, ranges)| (*writer, ranges.iter().map(|(first, last)| *first..=*last)))
+    }
+
+    fn push(&mut self, writer: u16, first: u64, last: u64) {
+        let ranges = self.ranges.entry(writer).or_default();
+        match ranges.last_mut() {
+            Some((_, end)) if end.checked_add(1) == Some(first) => *end = last,
+            _ => ranges.push((first, last)),
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! What is in the segments of a directory: read in order, verified, replayed.
+//!
+//! A segment is only begun when the one before it was synced, and its name says with which batch it
+//! begins. So only the last segment can have an end that was never promised; wherever else a batch
+//! is missing, it is damage. In the last segment a batch that does not verify is damage if some
+//! batch behind it says that it was synced, and otherwise the end of the log.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use crate::disk::{Disk, DiskFile};
+use crate::error::{Damage, DamageKind, OpenError};
+use crate::format::{BatchHeader, FrameHeader, Kind, SegmentName};
+use crate::index::{Index, Place};
+use crate::number::Number;
+use crate::scan::{Found, Scan};
+
+/// A record that comes back when a log is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replayed<'a> {
+    /// Its number.
+    pub number: Number,
+    /// The sequence of the batch in which it was first written: later ones are higher. Records of
+    /// one batch and one writer are ordered by their counters.
+    pub order: u64,
+    /// The time of its batch, in nanoseconds. Of a kept record: when it was kept.
+    pub time: u64,
+    /// Whether it was written again under its old number.
+    pub kept: bool,
+    /// Whether it can be read by its number.
+    pub readable: bool,
+    /// What was written.
+    pub bytes: &'a [u8],
+}
+
+/// Takes the records, in the order in which they stand in the log.
+pub(crate) type Replay<'a, E> = dyn FnMut(Replayed<'_>) -> Result<(), E> + 'a;
+
+/// Is told how many bytes were read, and of how many.
+pub(crate) type Progress<'a> = dyn FnMut(u64, u64) + 'a;
+
+/// What was found in a directory.
+pub(crate) struct Recovered<F> {
+    /// In order.
+    pub(crate) segments: Vec<RecoveredSegment<F>>,
+    pub(crate) index: Index,
+    /// For each writer the lowest counter that no record has had.
+    pub(crate) counters: BTreeMap<u16, u64>,
+    /// The sequence of the next batch.
+    pub(crate) sequence: u64,
+    /// The time of the last batch.
+    pub(crate) time: u64,
+}
+
+/// A segment that was read.
+pub(crate) struct RecoveredSegment<F> {
+    pub(crate) name: SegmentName,
+    pub(crate) file: F,
+    /// Where its last batch ends.
+    pub(crate) end: u64,
+}
+
+/// Reads all segments. Changes nothing.
+pub(crate) fn recover<D: Disk, E>(
+    disk: &D,
+    partition: u16,
+    open: impl Fn(&D, &str) -> io::Result<D::File>,
+    replay: &mut Replay<'_, E>,
+    progress: &mut Progress<'_>,
+) -> Result<Recovered<D::File>, OpenError<E>> {
+    let names = names(disk).map_err(|source| OpenError::Io { path: disk.path(""), source })?;
+    let mut files = Vec::new();
+    let mut all = 0;
+    for name in names {
+        let opened = open(disk, &name.to_string()).and_then(|file| Ok((file.length()?, file)));
+        let (length, file) = opened.map_err(|source| io_error(disk, name, source))?;
+        all += length;
+        files.push((name, file));
+    }
+    let found = Recovered {
+        segments: Vec::new(),
+        index: Index::default(),
+        counters: BTreeMap::new(),
+        sequence: files.first().map_or(FIRST_SEQUENCE, |(name, _)| name.first),
+        time: 0,
+    };
+    let mut recovery = Recovery { disk, partition, replay, progress, done: 0, all, found };
+    let last = files.len().saturating_sub(1);
+    for (place, (name, file)) in files.into_iter().enumerate() {
+        recovery.segment(name, file, place == last)?;
+    }
+    Ok(recovery.found)
+}
+
+/// The segments of a directory, in order.
+pub(crate) fn names(disk: &impl Disk) -> io::Result<Vec<SegmentName>> {
+    let files = disk.list()?;
+    let mut names: Vec<SegmentName> =
+        files.iter().filter_map(|name| SegmentName::parse(name)).collect();
+    names.sort_unstable();
+    Ok(names)
+}
+
+struct Recovery<'a, 'b, D: Disk, E> {
+    disk: &'a D,
+    partition: u16,
+    replay: &'a mut Replay<'b, E>,
+    progress: &'a mut Progress<'b>,
+    done: u64,
+    all: u64,
+    found: Recovered<D::File>,
+}
+
+impl<D: Disk, E> Recovery<'_, '_, D, E> {
+    fn segment(
+        &mut self,
+        name: SegmentName,
+        file: D::File,
+        is_last: bool,
+    ) -> Result<(), OpenError<E>> {
+        let expected = self.found.sequence;
+        if name.first != expected {
+            let (previous, offset) = match self.found.segments.last() {
+                Some(segment) => (segment.name, segment.end),
+                None => (name, 0),
+            };
+            let kind = DamageKind::Gap { expected, found: name.first };
+            return Err(self.damaged(previous, offset, kind).into());
+        }
+        let io_error = |source| io_error(self.disk, name, source);
+        let mut scan = Scan::new(&file, name).map_err(io_error)?;
+        let mut end = 0;
+        loop {
+            let sequence = self.found.sequence;
+            match scan.batch(end, sequence).map_err(io_error)? {
+                Found::Batch(header) => {
+                    self.batch(name, &mut scan, end, &header)?;
+                    end += header.batch_bytes();
+                }
+                Found::OtherFormat(format) => {
+                    return Err(OpenError::Format { path: self.path(name), format });
+                }
+                Found::Nothing => break,
+            }
+            (self.progress)(self.done + end, self.all);
+        }
+        let sequence = self.found.sequence;
+        if is_last && scan.was_synced(end, sequence).map_err(io_error)? {
+            return Err(self.damaged(name, end, DamageKind::Batch { sequence }).into());
+        }
+        self.done += scan.length();
+        (self.progress)(self.done, self.all);
+        self.found.segments.push(RecoveredSegment { name, file, end });
+        Ok(())
+    }
+
+    fn batch(
+        &mut self,
+        name: SegmentName,
+        scan: &mut Scan<'_, D::File>,
+        offset: u64,
+        header: &BatchHeader,
+    ) -> Result<(), OpenError<E>> {
+        if header.partition != self.partition {
+            let (found, expected) = (header.partition, self.partition);
+            return Err(OpenError::Partition { path: self.path(name), found, expected });
+        }
+        let disk = self.disk;
+        let frames = scan.frames(offset, header).map_err(|source| io_error(disk, name, source))?;
+        for (offset, frame, records) in frames {
+            match frame.kind {
+                Kind::Counters => self.counters(&frame, records),
+                Kind::Ordinary | Kind::Kept => {
+                    self.frame(name, offset, header.time, &frame, records)?;
+                }
+            }
+        }
+        self.found.time = self.found.time.max(header.time);
+        self.found.sequence = header.sequence.saturating_add(1);
+        Ok(())
+    }
+
+    fn frame(
+        &mut self,
+        name: SegmentName,
+        offset: u64,
+        time: u64,
+        frame: &FrameHeader,
+        records: &[u8],
+    ) -> Result<(), OpenError<E>> {
+        let kept = frame.kind == Kind::Kept;
+        let mut numbers = Vec::new();
+        let mut next = 0;
+        for record in frame.records(records) {
+            let Some(record) = record.filter(|record| record.counter <= Number::MAXIMUM_COUNTER)
+            else {
+                return Err(self.damaged(name, offset, DamageKind::Records).into());
+            };
+            let number = Number::new(frame.writer, record.counter);
+            next = record.counter + 1;
+            if kept {
+                numbers.push(number);
+            }
+            let (order, readable, bytes) = (record.order, record.readable, record.bytes);
+            (self.replay)(Replayed { number, order, time, kept, readable, bytes })
+                .map_err(|source| OpenError::Replay { path: self.path(name), offset, source })?;
+        }
+        let place = Place { segment: name.id, offset: u32::try_from(offset).unwrap_or(u32::MAX) };
+        if kept {
+            self.found.index.replace(&numbers, place);
+        } else if frame.readable {
+            self.found.index.append(Number::new(frame.writer, frame.first), place);
+        }
+        let counter = self.found.counters.entry(frame.writer).or_default();
+        *counter = next.max(*counter);
+        Ok(())
+    }
+
+    fn counters(&mut self, frame: &FrameHeader, records: &[u8]) {
+        for record in frame.records(records).flatten() {
+            if let Some((writer, next)) = decode_counter(record.bytes) {
+                let counter = self.found.counters.entry(writer).or_default();
+                *counter = next.max(*counter);
+            }
+        }
+    }
+
+    fn damaged(&self, name: SegmentName, offset: u64, what: DamageKind) -> Damage {
+        Damage { path: self.path(name), offset, what }
+    }
+
+    fn path(&self, name: SegmentName) -> std::path::PathBuf {
+        self.disk.path(&name.to_string())
+    }
+}
+
+fn io_error<E>(disk: &impl Disk, name: SegmentName, source: io::Error) -> OpenError<E> {
+    OpenError::Io { path: disk.path(&name.to_string()), source }
+}
+
+/// A record of [`Kind::Counters`].
+pub(crate) fn encode_counter(writer: u16, next: u64) -> [u8; 10] {
+    let mut bytes = [0; 10];
+    let (front, rest) = bytes.split_at_mut(2);
+    front.copy_from_slice(&writer.to_le_bytes());
+    rest.copy_from_slice(&next.to_le_bytes());
+    bytes
+}
+
+fn decode_counter(bytes: &[u8]) -> Option<(u16, u64)> {
+    let (writer, rest) = bytes.split_first_chunk::<2>()?;
+    let next = u64::from_le_bytes(*rest.first_chunk::<8>()?);
+    Some((u16::from_le_bytes(*writer), next.min(Number::MAXIMUM_COUNTER)))
+}
+
+/// The sequence of a log's first batch.
+pub(crate) const FIRST_SEQUENCE: u64 = 1;
