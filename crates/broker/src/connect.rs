@@ -13,7 +13,7 @@ use crate::access::{Question, Verdict};
 use crate::close::Cause;
 use crate::connection::Phase;
 use crate::durability::Progress;
-use crate::identity::{ConnectionId, SessionRef, ShardIndex};
+use crate::identity::{ConnectionId, SessionNumber, SessionRef, ShardIndex};
 use crate::session::{ConnectionRef, Session};
 use crate::shard::{Shard, Step};
 use crate::will::Will;
@@ -408,11 +408,21 @@ impl Shard {
 
     fn new_session(&mut self, client_id: &str, expiry: u32) -> SessionRef {
         let number = self.directory.new_session();
+        self.insert_session(number, Box::from(client_id), expiry)
+    }
+
+    /// Puts a session into the tables.
+    pub(crate) fn insert_session(
+        &mut self,
+        number: SessionNumber,
+        client_id: Box<str>,
+        expiry: u32,
+    ) -> SessionRef {
+        let hash = self.hasher.hash_one(&*client_id);
         let entry = self.sessions.vacant_entry();
         let slot = u32::try_from(entry.key()).expect("fewer than 2^32 sessions exist");
         let place = SessionRef { number, slot, shard: self.index };
-        entry.insert(Box::new(Session::new(place, Box::from(client_id), expiry)));
-        let hash = self.hasher.hash_one(client_id);
+        entry.insert(Box::new(Session::new(place, client_id, expiry)));
         let (sessions, hasher) = (&self.sessions, &self.hasher);
         let hash_of = |slot: &u32| {
             let session = sessions.get(*slot as usize);

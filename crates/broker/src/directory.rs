@@ -18,7 +18,9 @@ use ferrymq_protocol::time::Instant;
 use foldhash::fast::FixedState;
 use siphasher::sip::SipHasher13;
 
+use crate::durability::Durability;
 use crate::identity::{GroupNumber, SessionNumber, ShardIndex};
+use crate::image::DirectoryImage;
 use crate::limits::Limits;
 use crate::message::{Lifetime, Message};
 use crate::metrics::Metrics;
@@ -76,12 +78,31 @@ impl Directory {
     /// The empty directory of a broker with this many shards. `seed` must be secret wherever
     /// strangers choose topics and client identifiers.
     pub fn new(shards: u16, seed: u64) -> Self {
+        Self::restored(shards, seed, DirectoryImage::default(), &Limits::default())
+    }
+
+    /// The directory of a broker that goes on with what is retained. The shards restore who wants
+    /// what. Topics that are no longer recorded begin anew, since what the log says of them is old.
+    pub fn restored(shards: u16, seed: u64, image: DirectoryImage, limits: &Limits) -> Self {
+        let DirectoryImage { retained, retained_version, next_session, next_group } = image;
+        let mut table = RetainedTable::new();
+        let mut bytes = 0;
+        for (message, version) in retained {
+            let topic = message.publication().topic;
+            if limits.durability_of(topic) == Durability::None {
+                continue;
+            }
+            bytes += message.weight();
+            let entry = Entry { message: Arc::clone(&message), version };
+            let old = table.insert(topic, entry);
+            bytes -= old.map_or(0, |old: Entry| old.message.weight());
+        }
         Self {
-            subscriptions: RwLock::new(Subscriptions::new(seed)),
-            retained: RwLock::new(Retained { table: RetainedTable::new(), bytes: 0 }),
+            subscriptions: RwLock::new(Subscriptions::new(seed, next_group)),
+            retained: RwLock::new(Retained { table, bytes }),
             versions: (0..VERSIONS).map(|_| AtomicU64::new(1)).collect(),
-            retained_version: AtomicU64::new(0),
-            next_session: AtomicU64::new(1),
+            retained_version: AtomicU64::new(retained_version),
+            next_session: AtomicU64::new(next_session.0),
             shards,
             seed,
             metrics: Metrics::new(shards),
@@ -152,6 +173,18 @@ impl Directory {
         // see its message, or it sees that its route is stale and waits for the lock.
         let retained_version = self.retained_version.load(Ordering::SeqCst);
         Subscribed { new, retained_version, group }
+    }
+
+    /// Takes back a subscription of a session whose client is away. Nobody has a route yet that
+    /// this would change.
+    pub(crate) fn restore_subscription(
+        &self,
+        filter: TopicFilter<'_>,
+        subscription: Subscription,
+        group: Option<GroupNumber>,
+    ) {
+        let mut subscriptions = self.subscriptions.write().unwrap_or_else(PoisonError::into_inner);
+        subscriptions.restore(filter, subscription, group);
     }
 
     /// Whether there was a subscription.

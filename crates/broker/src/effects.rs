@@ -49,7 +49,12 @@ pub(crate) struct Effects {
 }
 
 impl Effects {
-    pub(crate) fn new(shard: ShardIndex, limits: Arc<Limits>, directory: Arc<Directory>) -> Self {
+    pub(crate) fn new(
+        shard: ShardIndex,
+        limits: Arc<Limits>,
+        directory: Arc<Directory>,
+        first_record: u64,
+    ) -> Self {
         Self {
             shard,
             limits,
@@ -64,11 +69,12 @@ impl Effects {
             awaiting_synced: VecDeque::new(),
             deliveries: 0,
             records: Vec::new(),
-            next_counter: 1,
+            next_counter: first_record,
             next_fetch: 0,
             needs_sync: false,
             promised: Progress::default(),
-            progress: Progress::default(),
+            // What earlier records say is what the shard was made from.
+            progress: Progress::all(first_record.saturating_sub(1)),
             buffers: Vec::new(),
             pooled_bytes: 0,
         }

@@ -17,6 +17,7 @@ mod effects;
 mod filters;
 mod housekeeping;
 mod identity;
+mod image;
 mod limits;
 mod line;
 mod mail;
@@ -28,7 +29,9 @@ mod publish;
 mod queue;
 mod record;
 pub mod record_codec;
+mod replay;
 mod restate;
+mod restore;
 mod retained_table;
 mod round;
 mod route;
@@ -53,12 +56,17 @@ pub use identity::{
     ConnectionId, Epoch, GroupNumber, Partition, RecordNumber, SessionNumber, SessionRef,
     ShardIndex,
 };
+pub use image::{
+    Away, DirectoryImage, OwedMessage, Recovered, SessionImage, SubscriptionImage, Unfinished,
+    WillImage,
+};
 pub use limits::Limits;
 pub use mail::{Mail, Owed, Shared};
 pub use message::{Lifetime, Message, Publication};
 pub use metrics::{Counter, Metrics, ShardMetrics};
 pub use output::Output;
 pub use record::{Fetch, Fetched, FetchedMessage, Record, RecordBatch, StoredTarget};
+pub use replay::Replay;
 pub use round::{Extents, Round, Survivor};
 pub use route::Route;
 pub use shard::{Reading, Shard, ShardOptions};

@@ -37,7 +37,7 @@ pub(crate) struct Queued {
 
 /// A message's length, as counted against the limits, and its quality of service. In four bytes,
 /// since an entry is to have no more than 24.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Load(u32);
 
 /// What a session keeps of a message to be able to send it (again).
@@ -106,6 +106,13 @@ impl Queue {
     pub(crate) fn has_room(&self, weight: usize, limits: &Limits) -> bool {
         let bytes = self.waiting.as_ref().map_or(0, |waiting| waiting.bytes);
         self.len() < limits.queued_messages && bytes + weight <= limits.queued_bytes
+    }
+
+    /// Makes room for so many messages at once, and for no more.
+    pub(crate) fn reserve(&mut self, count: usize) {
+        if count > 0 {
+            self.waiting.get_or_insert_default().entries.reserve_exact(count);
+        }
     }
 
     pub(crate) fn push(&mut self, entry: Queued) {

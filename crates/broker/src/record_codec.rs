@@ -102,6 +102,11 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) {
     }
 }
 
+/// Whether these are the bytes of a [`Record::Message`].
+pub fn is_message(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&MESSAGE)
+}
+
 /// The record that these bytes are. Of [`Record::Gone`] the messages do not come back.
 ///
 /// # Errors

@@ -22,6 +22,7 @@ use crate::durability::Progress;
 use crate::effects::Effects;
 use crate::filters::Filters;
 use crate::identity::{ConnectionId, GroupNumber, RecordNumber, SessionRef};
+use crate::image::OwedMessage;
 use crate::line::{Again, FETCH_WINDOW, Line, Lookup};
 use crate::message::{Lifetime, Parcel, Publication};
 use crate::queue::{Held, Kept, Load, Queue, Queued};
@@ -121,6 +122,27 @@ impl Session {
     /// How many messages wait.
     pub(crate) fn queued(&self) -> usize {
         self.queue.len()
+    }
+
+    /// Takes back what it was owed before the broker began anew.
+    pub(crate) fn restore_messages(
+        &mut self,
+        published: Vec<(PacketId, OwedMessage)>,
+        queue: Vec<OwedMessage>,
+        effects: &Effects,
+    ) {
+        self.queue.reserve(queue.len());
+        for (packet_id, owed) in published {
+            let OwedMessage { number, group, load, .. } = owed;
+            let in_flight = InFlight { kept: Kept::Stored(number), group, load };
+            if self.outbound.restore(packet_id, load.qos(), in_flight).is_err() {
+                self.queue.push(Queued { kept: Kept::Stored(number), group, load });
+            }
+        }
+        for OwedMessage { number, group, load, .. } in queue {
+            self.queue.push(Queued { kept: Kept::Stored(number), group, load });
+        }
+        effects.metrics().messages_queued.add(self.queued() as u64);
     }
 
     /// Delivers a message: to the client now, or to the queue.

@@ -86,6 +86,9 @@ pub struct ShardOptions {
     pub now: Instant,
     /// The seed of the client identifiers that it makes up.
     pub seed: u64,
+    /// The counter of its first record: 1, or higher than that of any record with its index that
+    /// was ever made.
+    pub first_record: u64,
 }
 
 /// How reading from a connection goes on.
@@ -126,7 +129,7 @@ pub(crate) enum Timer {
 impl Shard {
     /// A shard without connections.
     pub fn new(options: ShardOptions) -> Self {
-        let ShardOptions { index, limits, directory, access, now, seed } = options;
+        let ShardOptions { index, limits, directory, access, now, seed, first_record } = options;
         let hasher = FixedState::with_seed(directory.seed());
         let mut timers = TimerWheel::new(now);
         if index.0 == 0 {
@@ -137,7 +140,7 @@ impl Shard {
         }
         Self {
             index,
-            effects: Effects::new(index, Arc::clone(&limits), Arc::clone(&directory)),
+            effects: Effects::new(index, Arc::clone(&limits), Arc::clone(&directory), first_record),
             limits,
             directory,
             access,

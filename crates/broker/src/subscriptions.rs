@@ -61,11 +61,12 @@ struct Group {
 }
 
 impl Subscriptions {
-    pub(crate) fn new(seed: u64) -> Self {
+    /// No subscriptions; `next_group` is the first number that is given to a group.
+    pub(crate) fn new(seed: u64, next_group: GroupNumber) -> Self {
         Self {
             tree: TopicTree::new(seed),
             groups: HashMap::with_hasher(FixedState::with_seed(seed)),
-            next_group: GroupNumber(NonZeroU32::MIN),
+            next_group,
             count: 0,
             shared_count: 0,
             seed,
@@ -99,6 +100,22 @@ impl Subscriptions {
         let new = subscribers.sessions.insert(subscription, self.seed);
         self.count += usize::from(new);
         (new, None)
+    }
+
+    /// Takes back a subscription of a session whose client is away, with the group that it had.
+    pub(crate) fn restore(
+        &mut self,
+        filter: TopicFilter<'_>,
+        subscription: Subscription,
+        group: Option<GroupNumber>,
+    ) {
+        let Some((share, filter)) = filter.share() else {
+            self.insert(filter, subscription);
+            return;
+        };
+        let number = self.group_number(share.as_str(), filter, group);
+        let group = self.groups.entry(number).or_insert_with(|| Group::new(self.seed));
+        self.shared_count += usize::from(group.add(subscription));
     }
 
     /// Removes a session's subscription; whether there was one.
@@ -206,18 +223,33 @@ impl Subscriptions {
         filter: TopicFilter<'_>,
         subscription: Subscription,
     ) -> (bool, GroupNumber) {
-        let subscribers = self.tree.get_or_insert_with(filter, Subscribers::default);
-        let number = subscribers.group(share).unwrap_or_else(|| {
-            let mut number = self.next_group;
-            while self.groups.contains_key(&number) {
-                number = number.next();
-            }
-            self.next_group = number.next();
-            subscribers.groups.push((Box::from(share), number));
-            number
-        });
+        let number = self.group_number(share, filter, None);
         let group = self.groups.entry(number).or_insert_with(|| Group::new(self.seed));
         (group.join(subscription), number)
+    }
+
+    /// The number of a group. A new one gets the number that is wanted, if no other has it.
+    fn group_number(
+        &mut self,
+        share: &str,
+        filter: TopicFilter<'_>,
+        wanted: Option<GroupNumber>,
+    ) -> GroupNumber {
+        let subscribers = self.tree.get_or_insert_with(filter, Subscribers::default);
+        if let Some(number) = subscribers.group(share) {
+            return number;
+        }
+        let number =
+            wanted.filter(|number| !self.groups.contains_key(number)).unwrap_or_else(|| {
+                let mut number = self.next_group;
+                while self.groups.contains_key(&number) {
+                    number = number.next();
+                }
+                self.next_group = number.next();
+                number
+            });
+        subscribers.groups.push((Box::from(share), number));
+        number
     }
 }
 
@@ -264,6 +296,14 @@ impl Group {
     /// Adds a connected member, or replaces its subscription; whether it is new.
     fn join(&mut self, subscription: Subscription) -> bool {
         let session = subscription.session.number;
+        let new = self.add(subscription);
+        self.set_connected(session, true);
+        new
+    }
+
+    /// Adds a member, or replaces its subscription; whether it is new.
+    fn add(&mut self, subscription: Subscription) -> bool {
+        let session = subscription.session.number;
         let known = self.places.get(&session).copied();
         if let Some(place) = known {
             self.members[place] = subscription;
@@ -271,7 +311,6 @@ impl Group {
             self.places.insert(session, self.members.len());
             self.members.push(subscription);
         }
-        self.set_connected(session, true);
         known.is_none()
     }
 

@@ -175,7 +175,13 @@ fn read_in_every_way(bytes: &[u8]) {
     }
 }
 
+fn config(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 proptest! {
+    #![proptest_config(config(256))]
+
     #[test]
     fn record_comes_back_as_it_was(record in record()) {
         prop_assert_eq!(record_codec::decode(&encoded(&record)), Ok(record));
@@ -216,7 +222,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(config(40))]
 
     #[test]
     fn each_session_finds_its_target_and_nobody_another(

@@ -79,15 +79,28 @@ impl<M> Outbound<M> {
         while self.is_in_use(packet_id) {
             packet_id = packet_id.next();
         }
-        self.next = packet_id.next();
-        if let (Some(first), Some(last)) = (self.published.front(), self.published.back()) {
-            let from = first.packet_id;
-            self.in_order &= distance(from, last.packet_id) < distance(from, packet_id);
-        } else {
-            self.in_order = true;
-        }
-        self.published.push_back(Published { packet_id, qos, message });
+        self.push(packet_id, qos, message);
         Some(packet_id)
+    }
+
+    /// Takes back what was sent before the owner began anew: a message with its identifier, in the
+    /// order of sending. `Err` if the identifier is in use.
+    pub fn restore(&mut self, packet_id: PacketId, qos: QoS, message: M) -> Result<(), M> {
+        if self.is_in_use(packet_id) {
+            return Err(message);
+        }
+        self.push(packet_id, qos, message);
+        Ok(())
+    }
+
+    /// Takes back an identifier that waits for PUBCOMP, in the order of the PUBRECs; `false` if it
+    /// is in use.
+    pub fn restore_released(&mut self, packet_id: PacketId) -> bool {
+        let is_free = !self.is_in_use(packet_id);
+        if is_free {
+            self.released.get_or_insert_default().push_back(packet_id);
+        }
+        is_free
     }
 
     /// The peer has acknowledged a QoS 1 message: the owner's part of it comes back, or `None` if
@@ -194,6 +207,18 @@ impl<M> Outbound<M> {
         );
         self.published = kept;
         taken
+    }
+
+    /// Appends a message, and goes on from its identifier.
+    fn push(&mut self, packet_id: PacketId, qos: QoS, message: M) {
+        self.next = packet_id.next();
+        if let (Some(first), Some(last)) = (self.published.front(), self.published.back()) {
+            let from = first.packet_id;
+            self.in_order &= distance(from, last.packet_id) < distance(from, packet_id);
+        } else {
+            self.in_order = true;
+        }
+        self.published.push_back(Published { packet_id, qos, message });
     }
 
     fn is_in_use(&self, packet_id: PacketId) -> bool {

@@ -120,6 +120,7 @@ impl Server {
                 access: access(index),
                 now: network.now(),
                 seed: getrandom::u64()?,
+                first_record: 1,
             });
             let listeners = share(&listeners)?;
             let turn = Turn::new(common.parts(index, network, shard, listeners));

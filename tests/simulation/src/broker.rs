@@ -112,6 +112,7 @@ impl Broker {
                 access: Box::new(Rules(Arc::clone(&self.access))),
                 now,
                 seed,
+                first_record: 1,
             });
             let network = VirtualNetwork { shard: index.as_usize(), broker: Rc::clone(self) };
             *turn.borrow_mut() = Some(Box::new(Turn::new(TurnParts {

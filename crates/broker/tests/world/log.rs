@@ -5,6 +5,7 @@ use ferrymq_broker::{LogState, Progress, Record, RecordBatch};
 use super::World;
 
 /// What the store was given.
+#[derive(Default)]
 pub(crate) struct Log {
     /// The last record of each shard that the store has.
     appended: Vec<u64>,
@@ -50,6 +51,7 @@ impl World {
     /// Everything that was recorded becomes durable, and from now on at once.
     pub(crate) fn make_durable(&mut self) {
         self.durable = true;
+        self.store.make_durable();
         for (index, shard) in self.shards.iter_mut().enumerate() {
             shard.durable(self.log.sync(index), self.now);
         }

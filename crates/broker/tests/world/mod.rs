@@ -4,16 +4,16 @@
 #![allow(dead_code, reason = "each of the tests uses another part of it")]
 
 mod log;
+mod store;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ferrymq_broker::{
-    Access, AllowAll, Answer, Ask, ConnectionId, Directory, Fetch, Fetched, FetchedMessage, Limits,
-    Mail, Message, Reading, Record, RecordNumber, SessionNumber, Shard, ShardIndex, ShardOptions,
-    StoredTarget,
+    Access, AllowAll, Answer, Ask, ConnectionId, Directory, Fetch, Fetched, Limits, Mail, Reading,
+    Recovered, Shard, ShardIndex, ShardOptions,
 };
 use ferrymq_codec::{
     Acknowledgement, Auth, Connect, Delivery, Disconnect, Frame, Framing, Packet, PacketId,
@@ -21,6 +21,7 @@ use ferrymq_codec::{
     SubscriptionOptions, TopicFilter, TopicFilters, TopicName, Unsubscribe, Version, Will,
 };
 use ferrymq_protocol::time::Instant;
+use store::Store;
 
 /// A broker and its clients.
 pub(crate) struct World {
@@ -39,6 +40,8 @@ pub(crate) struct World {
     mail_is_held: bool,
     pub(crate) directory: Arc<Directory>,
     pub(crate) asks: Vec<Ask>,
+    limits: Arc<Limits>,
+    access: fn() -> Box<dyn Access>,
 }
 
 /// A test's end of a connection.
@@ -88,11 +91,6 @@ pub(crate) struct Received {
     pub(crate) expiry: Option<u32>,
 }
 
-#[derive(Default)]
-struct Store {
-    messages: HashMap<RecordNumber, (Arc<Message>, Vec<StoredTarget>)>,
-}
-
 /// An access that leaves every question for later.
 pub(crate) struct AskLater;
 
@@ -114,36 +112,69 @@ impl World {
     }
 
     pub(crate) fn with(shards: u16, limits: Limits, access: fn() -> Box<dyn Access>) -> Self {
-        let count = shards;
-        let directory = Arc::new(Directory::new(shards, 7));
-        let limits = Arc::new(limits);
-        let now = Instant::from_nanos(1_000_000_000);
-        let shards = (0..shards)
-            .map(|index| {
-                Shard::new(ShardOptions {
-                    index: ShardIndex(index),
-                    limits: Arc::clone(&limits),
-                    directory: Arc::clone(&directory),
-                    access: access(),
-                    now,
-                    seed: u64::from(index),
-                })
-            })
-            .collect();
-        Self {
-            shards,
-            now,
+        let mut world = Self {
+            shards: Vec::new(),
+            now: Instant::from_nanos(1_000_000_000),
             clients: Vec::new(),
             store: Store::default(),
-            log: log::Log::new(usize::from(count)),
+            log: log::Log::default(),
             durable: true,
             fetches: true,
             waiting_fetches: Vec::new(),
             mail: VecDeque::new(),
             mail_is_held: false,
-            directory,
+            directory: Arc::new(Directory::new(shards, 7)),
             asks: Vec::new(),
+            limits: Arc::new(limits),
+            access,
+        };
+        world.begin(&[]);
+        world
+    }
+
+    /// The process ends without a word, and begins anew with so many shards and with what its log
+    /// has kept: everything that was durable, and some of the rest, as `choice` says.
+    pub(crate) fn crash(&mut self, shards: u16, choice: usize) {
+        self.mail.clear();
+        self.waiting_fetches.clear();
+        self.asks.clear();
+        for client in &mut self.clients {
+            client.closed = true;
         }
+        let Recovered { sessions, unfinished, directory, counters, last_time } =
+            self.store.recover(choice);
+        // Secrets are made anew at each start.
+        let seed = self.now.as_nanos();
+        self.directory = Arc::new(Directory::restored(shards, seed, directory, &self.limits));
+        self.begin(&counters);
+        for session in sessions {
+            let home = self.directory.home(&session.client_id);
+            self.shards[home.as_usize()].restore(session, last_time);
+        }
+        self.shards[0].finish(unfinished, self.now);
+        self.settle();
+    }
+
+    fn begin(&mut self, counters: &[(ShardIndex, u64)]) {
+        let first_record = |index| {
+            let highest = counters.iter().find(|(writer, _)| *writer == index);
+            highest.map_or(1, |(_, counter)| counter + 1)
+        };
+        self.shards = (0..self.directory.shards())
+            .map(ShardIndex)
+            .map(|index| {
+                Shard::new(ShardOptions {
+                    index,
+                    limits: Arc::clone(&self.limits),
+                    directory: Arc::clone(&self.directory),
+                    access: (self.access)(),
+                    now: self.now,
+                    seed: u64::from(index.0),
+                    first_record: first_record(index),
+                })
+            })
+            .collect();
+        self.log = log::Log::new(self.shards.len());
     }
 
     /// A new connection that has sent nothing yet.
@@ -231,7 +262,9 @@ impl World {
     /// The connection breaks without a word.
     pub(crate) fn cut(&mut self, client: Client) {
         let peer = &mut self.clients[client.0];
-        peer.closed = true;
+        if std::mem::replace(&mut peer.closed, true) {
+            return;
+        }
         let id = peer.id;
         self.shards[peer.shard].peer_closed(id, None, self.now);
         self.settle();
@@ -311,7 +344,7 @@ impl World {
 
     /// Messages that the store keeps.
     pub(crate) fn stored(&self) -> usize {
-        self.store.messages.len()
+        self.store.len()
     }
 
     pub(crate) fn is_closed(&self, client: Client) -> bool {
@@ -535,12 +568,10 @@ impl World {
             self.shards[index].advance(now);
             if let Some(batch) = self.shards[index].take_records(now) {
                 busy = true;
-                let writer = batch.writer;
                 self.log.append(&batch);
-                for (counter, record) in (batch.first..).zip(batch.records) {
-                    self.store.apply(RecordNumber::new(writer, counter), record);
-                }
+                self.store.append(batch);
                 if self.durable {
+                    self.store.make_durable();
                     self.shards[index].durable(self.log.sync(index), now);
                 }
             }
@@ -622,12 +653,18 @@ impl World {
     }
 
     fn client(&self, shard: usize, id: ConnectionId) -> Option<Client> {
-        self.clients.iter().position(|peer| peer.shard == shard && peer.id == id).map(Client)
+        self.clients
+            .iter()
+            .position(|peer| !peer.closed && peer.shard == shard && peer.id == id)
+            .map(Client)
     }
 
     fn read(&mut self, client: Client) {
         loop {
             let peer = &mut self.clients[client.0];
+            if peer.closed {
+                return;
+            }
             let (taken, reading) = self.shards[peer.shard].receive(peer.id, &peer.unread, self.now);
             peer.unread.drain(..taken);
             match reading {
@@ -677,62 +714,6 @@ impl Default for Connecting {
             will_delay: 0,
             properties: PropertyBuffer::new(),
         }
-    }
-}
-
-impl Store {
-    fn apply(&mut self, number: RecordNumber, record: Record) {
-        match record {
-            Record::Message { message, targets } => {
-                self.messages.insert(number, (message, targets));
-            }
-            Record::Settled { session, message }
-            | Record::Released { session, message: Some(message), .. } => {
-                self.settle(session, message);
-            }
-            Record::Reassigned { message, from, to, .. } => {
-                if let Some((_, targets)) = self.messages.get_mut(&message) {
-                    targets.retain(|target| target.session != from);
-                    targets.push(to);
-                }
-            }
-            Record::Gone { session, messages } => {
-                for message in messages {
-                    self.settle(session, message);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn settle(&mut self, session: SessionNumber, number: RecordNumber) {
-        let Some((_, targets)) = self.messages.get_mut(&number) else {
-            panic!("{number:?} is settled but not stored");
-        };
-        let before = targets.len();
-        targets.retain(|target| target.session != session);
-        assert_eq!(targets.len() + 1, before, "{session:?} was not owed {number:?}");
-        if targets.is_empty() {
-            self.messages.remove(&number);
-        }
-    }
-
-    fn fetch(&self, fetch: &Fetch) -> Vec<FetchedMessage> {
-        fetch
-            .messages
-            .iter()
-            .filter_map(|number| {
-                let (message, targets) = self.messages.get(number)?;
-                let target =
-                    targets.iter().find(|target| target.session == fetch.session.number)?;
-                Some(FetchedMessage {
-                    number: *number,
-                    message: Arc::clone(message),
-                    retain: target.retain,
-                    identifiers: Arc::clone(&target.identifiers),
-                })
-            })
-            .collect()
     }
 }
 

@@ -269,6 +269,7 @@ impl Scene {
                     access: Box::new(AllowAll),
                     now: Instant::ZERO,
                     seed: 7,
+                    first_record: 1,
                 });
                 Turn::new(TurnParts {
                     network: Script { shard: usize::from(index), world: Rc::clone(&world) },

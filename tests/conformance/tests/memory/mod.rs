@@ -124,6 +124,7 @@ impl Broker {
                     access: Box::new(AllowAll),
                     now,
                     seed: u64::from(index),
+                    first_record: 1,
                 })
             })
             .collect();
