@@ -27,7 +27,7 @@ pub(crate) const BATCH_MAGIC: [u8; 8] = *b"FerryMQ\n";
 pub(crate) const FRAME_MAGIC: [u8; 4] = *b"FRAM";
 
 /// The format that is written. Another one in a file is an error that says so.
-pub(crate) const FORMAT: u16 = 1;
+pub const FORMAT: u16 = 1;
 
 /// The front of a batch: what one commit has written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

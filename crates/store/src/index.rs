@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
+use crate::format::SegmentName;
 use crate::number::Number;
 
 /// Frames that begin less than this behind a place are read with it.
@@ -25,9 +26,16 @@ pub(crate) struct Place {
 pub(crate) struct Index {
     /// By the bits of the first number.
     entries: BTreeMap<u64, Place>,
+    /// Here stands what cannot be read: frames behind it are not read with those before it.
+    gap: Option<Place>,
 }
 
 impl Index {
+    /// What stands here cannot be read. Only frames behind it come from now on.
+    pub(crate) fn interrupt(&mut self, place: Place) {
+        self.gap = Some(place);
+    }
+
     /// The place from where on the record is to be looked for.
     pub(crate) fn find(&self, number: Number) -> Option<Place> {
         self.covering(number).map(|(_, place)| place)
@@ -39,7 +47,7 @@ impl Index {
         if next.is_some_and(|(bits, _)| Number::from_bits(*bits).writer() == first.writer()) {
             // Not the latest, which only a damaged log can say.
             self.entries.insert(first.to_bits(), place);
-        } else if !self.find(first).is_some_and(|before| before.reaches(place)) {
+        } else if !self.find(first).is_some_and(|before| self.is_read_with(before, place)) {
             self.entries.insert(first.to_bits(), place);
         }
     }
@@ -55,7 +63,7 @@ impl Index {
             let count = here.count().max(1);
             let last = rest.get(count - 1).copied().unwrap_or(*first);
             rest = rest.get(count..).unwrap_or_default();
-            if before.is_some_and(|(_, before)| before.reaches(place)) {
+            if before.is_some_and(|(_, before)| self.is_read_with(before, place)) {
                 continue;
             }
             self.entries.insert(first.to_bits(), place);
@@ -104,6 +112,11 @@ impl Index {
         extents
     }
 
+    /// Whether a frame at the second place is read with one at the first.
+    fn is_read_with(&self, before: Place, place: Place) -> bool {
+        before.reaches(place) && self.gap.is_none_or(|gap| gap < before || place < gap)
+    }
+
     fn covering(&self, number: Number) -> Option<(Number, Place)> {
         let (bits, place) = self.entries.range(..=number.to_bits()).next_back()?;
         let first = Number::from_bits(*bits);
@@ -119,6 +132,10 @@ impl Index {
 }
 
 impl Place {
+    pub(crate) fn new(name: SegmentName, offset: u64) -> Self {
+        Self { segment: name.id, offset: u32::try_from(offset).unwrap_or(u32::MAX) }
+    }
+
     /// Whether a frame at the other place is read with the one here.
     fn reaches(self, other: Self) -> bool {
         let distance = other.offset.checked_sub(self.offset);

@@ -93,7 +93,9 @@ impl<D: Disk> Log<D> {
             disk.lock().map_err(|source| OpenError::Locked { directory: disk.path(""), source })?;
         let replay: &mut Replay<'_, E> = replay;
         let progress: &mut Progress<'_> = progress;
-        let found = recover::recover(&disk, options.partition, D::open, replay, progress)?;
+        let partition = options.partition;
+        let stop = recover::OnDamage::Stop;
+        let found = recover::recover(&disk, partition, D::open, stop, replay, progress)?;
         Self::recovered(disk, options, found, lock).map_err(|error| match error {
             CommitError::NotWritten { path, source } => OpenError::Io { path, source },
             CommitError::Failed { path, kind } => OpenError::Io { path, source: kind.into() },

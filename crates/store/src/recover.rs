@@ -50,6 +50,10 @@ pub(crate) struct Recovered<F> {
     pub(crate) sequence: u64,
     /// The time of the last batch.
     pub(crate) time: u64,
+    /// Whether the last batch is the one that [`crate::Log::close`] writes.
+    pub(crate) is_closed: bool,
+    pub(crate) batches: u64,
+    pub(crate) records: u64,
 }
 
 /// A segment that was read.
@@ -60,11 +64,20 @@ pub(crate) struct RecoveredSegment<F> {
     pub(crate) end: u64,
 }
 
+/// What is to be done about damage.
+pub(crate) enum OnDamage<'a> {
+    /// Nothing more is read.
+    Stop,
+    /// It is told, and what can be read behind it is read.
+    Tell(&'a mut dyn FnMut(Damage)),
+}
+
 /// Reads all segments. Changes nothing.
 pub(crate) fn recover<D: Disk, E>(
     disk: &D,
     partition: u16,
     open: impl Fn(&D, &str) -> io::Result<D::File>,
+    on_damage: OnDamage<'_>,
     replay: &mut Replay<'_, E>,
     progress: &mut Progress<'_>,
 ) -> Result<Recovered<D::File>, OpenError<E>> {
@@ -83,8 +96,12 @@ pub(crate) fn recover<D: Disk, E>(
         counters: BTreeMap::new(),
         sequence: files.first().map_or(FIRST_SEQUENCE, |(name, _)| name.first),
         time: 0,
+        is_closed: true,
+        batches: 0,
+        records: 0,
     };
-    let mut recovery = Recovery { disk, partition, replay, progress, done: 0, all, found };
+    let mut recovery =
+        Recovery { disk, partition, on_damage, replay, progress, done: 0, all, found };
     let last = files.len().saturating_sub(1);
     for (place, (name, file)) in files.into_iter().enumerate() {
         recovery.segment(name, file, place == last)?;
@@ -101,9 +118,10 @@ pub(crate) fn names(disk: &impl Disk) -> io::Result<Vec<SegmentName>> {
     Ok(names)
 }
 
-struct Recovery<'a, 'b, D: Disk, E> {
+struct Recovery<'a, 'b, 'c, D: Disk, E> {
     disk: &'a D,
     partition: u16,
+    on_damage: OnDamage<'c>,
     replay: &'a mut Replay<'b, E>,
     progress: &'a mut Progress<'b>,
     done: u64,
@@ -111,7 +129,7 @@ struct Recovery<'a, 'b, D: Disk, E> {
     found: Recovered<D::File>,
 }
 
-impl<D: Disk, E> Recovery<'_, '_, D, E> {
+impl<D: Disk, E> Recovery<'_, '_, '_, D, E> {
     fn segment(
         &mut self,
         name: SegmentName,
@@ -125,9 +143,11 @@ impl<D: Disk, E> Recovery<'_, '_, D, E> {
                 None => (name, 0),
             };
             let kind = DamageKind::Gap { expected, found: name.first };
-            return Err(self.damaged(previous, offset, kind).into());
+            self.damaged(previous, offset, kind)?;
+            self.found.sequence = name.first;
         }
-        let io_error = |source| io_error(self.disk, name, source);
+        let disk = self.disk;
+        let io_error = |source| io_error(disk, name, source);
         let mut scan = Scan::new(&file, name).map_err(io_error)?;
         let mut end = 0;
         loop {
@@ -140,18 +160,49 @@ impl<D: Disk, E> Recovery<'_, '_, D, E> {
                 Found::OtherFormat(format) => {
                     return Err(OpenError::Format { path: self.path(name), format });
                 }
-                Found::Nothing => break,
+                Found::Nothing => match self.behind_damage(name, &mut scan, end, is_last)? {
+                    Some(next) => end = next,
+                    None => break,
+                },
             }
             (self.progress)(self.done + end, self.all);
-        }
-        let sequence = self.found.sequence;
-        if is_last && scan.was_synced(end, sequence).map_err(io_error)? {
-            return Err(self.damaged(name, end, DamageKind::Batch { sequence }).into());
         }
         self.done += scan.length();
         (self.progress)(self.done, self.all);
         self.found.segments.push(RecoveredSegment { name, file, end });
         Ok(())
+    }
+
+    /// No batch that comes next stands here: either the segment ends, or what was synced is damaged.
+    /// If that is passed over, the place of the next batch.
+    fn behind_damage(
+        &mut self,
+        name: SegmentName,
+        scan: &mut Scan<'_, D::File>,
+        offset: u64,
+        is_last: bool,
+    ) -> Result<Option<u64>, OpenError<E>> {
+        let disk = self.disk;
+        let io_error = |source| io_error(disk, name, source);
+        let sequence = self.found.sequence;
+        let damage = DamageKind::Batch { sequence };
+        if is_last {
+            if !scan.was_synced(offset, sequence).map_err(io_error)? {
+                return Ok(None);
+            }
+            self.damaged(name, offset, damage)?;
+        } else if matches!(self.on_damage, OnDamage::Stop) {
+            // The next segment shows whether something is missing.
+            return Ok(None);
+        }
+        let Some((next, header)) = scan.next_batch(offset, sequence).map_err(io_error)? else {
+            return Ok(None);
+        };
+        if !is_last {
+            self.damaged(name, offset, damage)?;
+        }
+        self.found.sequence = header.sequence;
+        Ok(Some(next))
     }
 
     fn batch(
@@ -167,10 +218,13 @@ impl<D: Disk, E> Recovery<'_, '_, D, E> {
         }
         let disk = self.disk;
         let frames = scan.frames(offset, header).map_err(|source| io_error(disk, name, source))?;
+        self.found.is_closed = true;
+        self.found.batches += 1;
         for (offset, frame, records) in frames {
             match frame.kind {
                 Kind::Counters => self.counters(&frame, records),
                 Kind::Ordinary | Kind::Kept => {
+                    self.found.is_closed = false;
                     self.frame(name, offset, header.time, &frame, records)?;
                 }
             }
@@ -194,8 +248,10 @@ impl<D: Disk, E> Recovery<'_, '_, D, E> {
         for record in frame.records(records) {
             let Some(record) = record.filter(|record| record.counter <= Number::MAXIMUM_COUNTER)
             else {
-                return Err(self.damaged(name, offset, DamageKind::Records).into());
+                self.damaged(name, offset, DamageKind::Records)?;
+                break;
             };
+            self.found.records += 1;
             let number = Number::new(frame.writer, record.counter);
             next = record.counter + 1;
             if kept {
@@ -205,7 +261,7 @@ impl<D: Disk, E> Recovery<'_, '_, D, E> {
             (self.replay)(Replayed { number, order, time, kept, readable, bytes })
                 .map_err(|source| OpenError::Replay { path: self.path(name), offset, source })?;
         }
-        let place = Place { segment: name.id, offset: u32::try_from(offset).unwrap_or(u32::MAX) };
+        let place = Place::new(name, offset);
         if kept {
             self.found.index.replace(&numbers, place);
         } else if frame.readable {
@@ -225,8 +281,16 @@ impl<D: Disk, E> Recovery<'_, '_, D, E> {
         }
     }
 
-    fn damaged(&self, name: SegmentName, offset: u64, what: DamageKind) -> Damage {
-        Damage { path: self.path(name), offset, what }
+    fn damaged(&mut self, name: SegmentName, offset: u64, what: DamageKind) -> Result<(), Damage> {
+        let damage = Damage { path: self.path(name), offset, what };
+        match &mut self.on_damage {
+            OnDamage::Stop => Err(damage),
+            OnDamage::Tell(tell) => {
+                self.found.index.interrupt(Place::new(name, offset));
+                tell(damage);
+                Ok(())
+            }
+        }
     }
 
     fn path(&self, name: SegmentName) -> std::path::PathBuf {

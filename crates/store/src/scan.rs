@@ -102,6 +102,35 @@ impl<'a, F: DiskFile> Scan<'a, F> {
         Ok(false)
     }
 
+    /// The next whole batch behind this offset with a higher sequence.
+    pub(crate) fn next_batch(
+        &mut self,
+        offset: u64,
+        sequence: u64,
+    ) -> io::Result<Option<(u64, BatchHeader)>> {
+        let mut at = offset + 1;
+        while at < self.length {
+            let length = WINDOW_BYTES.min(self.length - at);
+            let Some(bytes) = self.bytes(at, length)? else { break };
+            let begins = |bytes: &[u8]| bytes.starts_with(&BATCH_MAGIC);
+            let Some(place) = bytes.windows(BATCH_MAGIC.len()).position(begins) else {
+                at += length.saturating_sub(BATCH_MAGIC.len() as u64 - 1).max(1);
+                continue;
+            };
+            at += place as u64;
+            let seed = self.seed;
+            let header = self.bytes(at, BATCH_HEADER_BYTES as u64)?;
+            let header = header.and_then(|bytes| BatchHeader::decode(bytes, seed));
+            if let Some(header) = header.filter(|header| header.sequence > sequence)
+                && let Found::Batch(header) = self.batch(at, header.sequence)?
+            {
+                return Ok(Some((at, header)));
+            }
+            at += 1;
+        }
+        Ok(None)
+    }
+
     /// A part of the file; `None` if the file ends before it does.
     fn bytes(&mut self, offset: u64, length: u64) -> io::Result<Option<&[u8]>> {
         let Some(last) = offset.checked_add(length).filter(|last| *last <= self.length) else {
