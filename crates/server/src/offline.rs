@@ -11,11 +11,24 @@
     )
 )]
 
+mod compact;
+mod contents;
+mod data_directory;
+mod export;
+mod import;
+mod inspect;
 mod item;
 mod mosquitto;
 mod ndjson;
+mod records;
 mod text;
 
+pub use compact::{CompactError, Compacted};
+pub use data_directory::{DataDirectory, OfflineError, OpenImport, Verified};
+pub use export::{ExportError, Exported};
+pub use ferrymq_store::{Damage, DamageKind, LogOptions};
+pub use import::{Imported, ItemRefusal};
+pub use inspect::{QueueSummary, SegmentSummary, Summary};
 pub use item::{
     Export, FORMAT, Item, ItemError, MAX_RECEIVERS, MessageItem, PropertiesItem, Receiver,
     RetainedItem, SessionItem, SubscriptionItem, WillItem,

@@ -150,8 +150,10 @@ pub struct MessageItem {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receiver {
-    /// The session's client.
-    pub client_id: String,
+    /// The session's client. Without it the message is owed to the members of the shared
+    /// subscription, one of which gets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
     /// The quality of service towards this session, 1 or 2.
     #[serde(with = "qos")]
     pub qos: QoS,
@@ -263,6 +265,9 @@ pub enum ItemError {
     /// A message for nobody.
     #[error("a message needs receivers; without any, leave the line out")]
     NoReceiver,
+    /// Nobody is named, or something was sent to nobody.
+    #[error("a receiver has a client_id, or a shared subscription and was sent nothing")]
+    Nobody,
     /// One says that it was sent and the other does not.
     #[error("a receiver has both packet_id and sent, or none of them")]
     HalfSent,
@@ -320,7 +325,11 @@ impl MessageItem {
 
 impl Receiver {
     fn check(&self) -> Result<(), ItemError> {
-        check_client_id(&self.client_id)?;
+        match &self.client_id {
+            Some(client_id) => check_client_id(client_id)?,
+            None if self.shared.is_none() || self.sent.is_some() => return Err(ItemError::Nobody),
+            None => {}
+        }
         if self.qos == QoS::AtMostOnce {
             return Err(ItemError::ReceiverQoS);
         }

@@ -84,7 +84,7 @@ impl<'a> Queues<'a> {
 impl Delivery<'_> {
     fn receiver(&self) -> Receiver {
         Receiver {
-            client_id: self.client_id.to_owned(),
+            client_id: Some(self.client_id.to_owned()),
             qos: self.terms.qos,
             retain: self.terms.retain,
             subscription_identifiers: self.terms.identifiers.clone(),
