@@ -94,7 +94,10 @@ impl Shard {
         if let (Some(asked), Some(slot)) = (asked, slot)
             && let Some(session) = self.sessions.get_mut(slot as usize)
         {
-            let asked = asked.min(most);
+            // An administrator's word counts more.
+            let least =
+                self.limits.sleepers(session.sleepers).map_or(0, |rule| rule.expiry_interval);
+            let asked = asked.min(most).max(least);
             if session.expiry_interval == 0 && asked > 0 {
                 return Err(ProtocolError::SessionExpiryFromZero);
             }

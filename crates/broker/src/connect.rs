@@ -13,9 +13,10 @@ use crate::access::{Question, Verdict};
 use crate::close::Cause;
 use crate::connection::Phase;
 use crate::durability::Progress;
-use crate::identity::{ConnectionId, SessionNumber, SessionRef, ShardIndex};
+use crate::identity::{ConnectionId, RecordNumber, SessionNumber, SessionRef, ShardIndex};
 use crate::session::{ConnectionRef, Session};
-use crate::shard::{Shard, Step};
+use crate::shard::{Shard, Step, session_of};
+use crate::sleepers::SleepersIndex;
 use crate::will::Will;
 
 /// Who connects, and where to.
@@ -23,6 +24,17 @@ struct Arrival<'a> {
     client_id: Cow<'a, str>,
     /// Whether we made the client identifier up.
     assigned: bool,
+}
+
+/// What a client is granted of what it asks for, or beyond.
+#[derive(Clone, Copy, Debug)]
+struct Grant {
+    /// How long its session outlives the connection, in seconds.
+    expiry: u32,
+    /// Whether the session begins anew.
+    clean_start: bool,
+    /// The rule that grants it more than others.
+    sleepers: Option<SleepersIndex>,
 }
 
 /// The session that a client finds.
@@ -253,9 +265,9 @@ impl Shard {
         authentication_data: Option<Box<[u8]>>,
         now: Instant,
     ) -> Step {
-        let limits = &self.limits.connection;
-        let expiry = server::granted_session_expiry(connect, limits);
-        let found = self.found(&arrival.client_id, connect.clean_start, now);
+        let grant = self.grant(connect, arrival);
+        let expiry = grant.expiry;
+        let found = self.found(&arrival.client_id, grant.clean_start, now);
         let recorded = found.must_be_recorded(expiry);
         if matches!(found, Found::Nothing)
             && self.directory.metrics().sessions() >= self.limits.sessions as u64
@@ -266,12 +278,21 @@ impl Shard {
             self.effects.metrics().no_space_refused.add(1);
             return self.refuse(id, connect.version, ReasonCode::QuotaExceeded, now);
         }
-        let link = Link::accept(connect, limits, now);
-        let keep_alive = server::granted_keep_alive(connect, limits);
+        let link = Link::accept(connect, &self.limits.connection, now);
+        let keep_alive = server::granted_keep_alive(connect, &self.limits.connection);
         let asked_expiry = connect.properties.session_expiry_interval().unwrap_or(0);
-        let session_present = matches!(found, Found::Session { .. });
+        // Who asks for a clean start is told of none, also where an administrator wants it to have
+        // one.
+        let session_present = matches!(found, Found::Session { .. }) && !connect.clean_start;
         let place = self.take_session(found, &arrival.client_id, expiry, now);
-        self.attach(id, place, link, expiry, connect, now);
+        let begun = self.attach(id, place, link, grant, connect, now);
+        let after = match recorded {
+            true => {
+                begun.map(|begun| self.effects.promise(begun));
+                self.effects.promised()
+            }
+            false => Progress::default(),
+        };
         let welcome = Welcome {
             session_present,
             assigned_client_id: arrival.assigned.then(|| Box::from(&*arrival.client_id)),
@@ -281,7 +302,6 @@ impl Shard {
         };
         if let Some(connection) = self.connections.get_mut(id) {
             connection.phase = Phase::Opening;
-            let after = if recorded { self.effects.promised() } else { Progress::default() };
             connection.reply_later(Reply::ConnAck(Box::new(welcome)), after, &mut self.effects);
             info!(
                 client = &*arrival.client_id,
@@ -295,6 +315,21 @@ impl Shard {
         }
         self.release(id, now);
         Step::Done
+    }
+
+    /// What a client is granted. Nobody comes back with a client identifier that we have made up.
+    fn grant(&self, connect: &Connect<'_>, arrival: &Arrival<'_>) -> Grant {
+        let sleepers = match arrival.assigned {
+            true => None,
+            false => self.limits.sleepers_of(&arrival.client_id, connect.username),
+        };
+        let rule = self.limits.sleepers(sleepers);
+        let least = rule.map_or(0, |rule| rule.expiry_interval);
+        Grant {
+            expiry: server::granted_session_expiry(connect, &self.limits.connection).max(least),
+            clean_start: connect.clean_start && !rule.is_some_and(|rule| rule.resume),
+            sleepers,
+        }
     }
 
     /// The session that a client finds.
@@ -354,38 +389,38 @@ impl Shard {
         }
     }
 
-    /// Connects session and connection.
+    /// Connects session and connection. The record that the session exists, if it is persistent.
     fn attach(
         &mut self,
         id: ConnectionId,
         place: SessionRef,
         link: Link,
-        expiry: u32,
+        grant: Grant,
         connect: &Connect<'_>,
         now: Instant,
-    ) {
+    ) -> Option<RecordNumber> {
         if let Some(connection) = self.connections.get_mut(id) {
             connection.link = Some(link);
             connection.session = Some(place.slot);
         }
-        let Some(session) = self.session(place) else {
-            return;
-        };
+        let session = session_of(&mut self.sessions, place)?;
         session.connection = Some(ConnectionRef(id));
-        session.expiry_interval = expiry;
+        session.expiry_interval = grant.expiry;
+        session.sleepers = grant.sleepers;
         session.expires = Instant::FAR_FUTURE;
         session.will = connect.will.as_ref().map(|will| Box::new(Will::new(will, place.number)));
-        let (begun, will) = (session.existence(), session.testament());
-        if let Some(begun) = begun {
-            let begun = self.effects.record(begun);
-            self.effects.promise(begun);
+        if connect.clean_start {
+            session.forget_received(&mut self.effects);
         }
+        let (begun, will) = (session.existence(), session.testament());
+        let begun = begun.map(|begun| self.effects.record(begun));
         if let Some(will) = will {
             self.effects.record(will);
         }
         self.tell_groups(place, true);
         self.effects.metrics().clients_connected.add(1);
         debug!(session = place.number.0, now = now.as_nanos(), "session attached");
+        begun
     }
 
     /// Tells the groups of a session's shared subscriptions whether it is connected.

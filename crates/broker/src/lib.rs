@@ -38,6 +38,7 @@ mod route;
 mod route_cache;
 mod session;
 mod shard;
+mod sleepers;
 mod slots;
 mod subscribe;
 mod subscriptions;
@@ -70,6 +71,7 @@ pub use replay::Replay;
 pub use round::{Extents, Round, Survivor};
 pub use route::Route;
 pub use shard::{Reading, Shard, ShardOptions};
+pub use sleepers::Sleepers;
 
 #[cfg(test)]
 mod tests {

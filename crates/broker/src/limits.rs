@@ -6,6 +6,7 @@ use ferrymq_codec::{QoS, TopicFilter, TopicName};
 use ferrymq_protocol::limits::ServerLimits;
 
 use crate::durability::Durability;
+use crate::sleepers::{QueueLimits, Sleepers, SleepersIndex};
 
 /// What a broker tolerates.
 #[derive(Clone, Debug)]
@@ -24,6 +25,8 @@ pub struct Limits {
     pub queued_messages: usize,
     /// Bytes of messages that wait in one session.
     pub queued_bytes: usize,
+    /// What sessions of clients that sleep are granted instead: the first rule that matches holds.
+    pub sleepers: Vec<Sleepers>,
     /// Bytes that wait in one connection's output until QoS 0 messages are dropped.
     pub output_bytes: usize,
     /// Bytes that wait in one connection's output until QoS 1 and 2 messages are queued instead.
@@ -91,6 +94,28 @@ impl Limits {
             .find(|(filter, _)| TopicFilter::trusted(filter).matches(topic))
             .map_or(self.durability, |(_, durability)| *durability)
     }
+
+    /// The first rule for clients that sleep that matches this one.
+    pub(crate) fn sleepers_of(
+        &self,
+        client_id: &str,
+        username: Option<&str>,
+    ) -> Option<SleepersIndex> {
+        SleepersIndex::of(&self.sleepers, client_id, username)
+    }
+
+    pub(crate) fn sleepers(&self, index: Option<SleepersIndex>) -> Option<&Sleepers> {
+        index?.rule(&self.sleepers)
+    }
+
+    /// How much may wait in a session for which this rule holds.
+    pub(crate) fn queue(&self, index: Option<SleepersIndex>) -> QueueLimits {
+        let rule = self.sleepers(index);
+        QueueLimits {
+            messages: rule.and_then(|rule| rule.queued_messages).unwrap_or(self.queued_messages),
+            bytes: rule.and_then(|rule| rule.queued_bytes).unwrap_or(self.queued_bytes),
+        }
+    }
 }
 
 impl Default for Limits {
@@ -103,6 +128,7 @@ impl Default for Limits {
             sessions: 4_000_000,
             queued_messages: 100_000,
             queued_bytes: 64 * 1024 * 1024,
+            sleepers: Vec::new(),
             output_bytes: 4 * 1024 * 1024,
             output_room: 256 * 1024,
             output_stop: 32 * 1024 * 1024,

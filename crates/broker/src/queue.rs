@@ -11,8 +11,8 @@ use std::sync::Arc;
 use ferrymq_codec::QoS;
 
 use crate::identity::{GroupNumber, RecordNumber};
-use crate::limits::Limits;
 use crate::message::Message;
+use crate::sleepers::QueueLimits;
 
 /// The messages that wait for one session. It owns no memory while there are none.
 #[derive(Debug, Default)]
@@ -103,9 +103,9 @@ impl Queue {
 
     /// Whether a message of this length may still wait. The oldest are kept: what does not fit is
     /// the new one.
-    pub(crate) fn has_room(&self, weight: usize, limits: &Limits) -> bool {
+    pub(crate) fn has_room(&self, weight: usize, limits: QueueLimits) -> bool {
         let bytes = self.waiting.as_ref().map_or(0, |waiting| waiting.bytes);
-        self.len() < limits.queued_messages && bytes + weight <= limits.queued_bytes
+        self.len() < limits.messages && bytes + weight <= limits.bytes
     }
 
     /// Makes room for so many messages at once, and for no more.

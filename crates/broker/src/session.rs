@@ -28,6 +28,7 @@ use crate::message::{Lifetime, Parcel, Publication};
 use crate::queue::{Held, Kept, Load, Queue, Queued};
 use crate::record::{Fetched, Record};
 use crate::retained_table::Cursor;
+use crate::sleepers::SleepersIndex;
 use crate::slots::Slots;
 use crate::will::Will;
 
@@ -45,6 +46,8 @@ pub(crate) struct Session {
     pub(crate) announced: bool,
     /// Whether it is among those that are being sent retained messages.
     pub(crate) is_walking: bool,
+    /// The rule that grants it more than others.
+    pub(crate) sleepers: Option<SleepersIndex>,
     /// How long it outlives its connection, in seconds; `u32::MAX` is for ever.
     pub(crate) expiry_interval: u32,
     /// When it ends, while its client is away.
@@ -106,6 +109,7 @@ impl Session {
             durable: expiry_interval > 0,
             announced: false,
             is_walking: false,
+            sleepers: None,
             expiry_interval,
             expires: Instant::FAR_FUTURE,
             timer: Instant::FAR_FUTURE,
@@ -177,7 +181,7 @@ impl Session {
         group: GroupNumber,
         effects: &mut Effects,
     ) {
-        if !self.queue.has_room(load.weight(), &effects.limits) {
+        if !self.queue.has_room(load.weight(), effects.limits.queue(self.sleepers)) {
             effects.metrics().dropped_full.add(1);
             effects.settle(self.place.number, Some(number));
             return;
@@ -275,6 +279,15 @@ impl Session {
         let session = self.place.number;
         let released = effects.record(Record::Released { session, message, packet_id });
         effects.promise(released)
+    }
+
+    /// The client has forgotten what it has sent: the identifiers that it used are new when it uses
+    /// them again.
+    pub(crate) fn forget_received(&mut self, effects: &mut Effects) {
+        let session = self.place.number;
+        for packet_id in std::mem::take(&mut self.inbound).iter() {
+            effects.record(Record::ReceivedDone { session, packet_id });
+        }
     }
 
     /// What an answer waits for that repeats an earlier one.
@@ -411,7 +424,7 @@ impl Session {
     fn enqueue(&mut self, parcel: &mut Parcel<'_>, terms: Terms<'_>, effects: &mut Effects) {
         let load = load(&parcel.publication, terms.qos);
         effects.deliveries += 1;
-        if !self.queue.has_room(load.weight(), &effects.limits) {
+        if !self.queue.has_room(load.weight(), effects.limits.queue(self.sleepers)) {
             effects.metrics().dropped_full.add(1);
             effects.settle(self.place.number, terms.number);
             return;

@@ -1,6 +1,7 @@
 //! `ferrymq serve`: the broker.
 
 mod flood;
+mod sleepers;
 
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
@@ -8,7 +9,7 @@ use std::num::NonZeroU16;
 
 use anyhow::anyhow;
 use clap::Args;
-use ferrymq_server::{Limits, Listen, ServeOptions};
+use ferrymq_server::{Limits, Listen, ServeOptions, Sleepers};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -30,6 +31,10 @@ pub(crate) struct ServeArguments {
     /// The largest packet that a client may send
     #[arg(long, default_value_t = 16 * 1024 * 1024, value_name = "BYTES")]
     pub(crate) max_packet_size: u32,
+    /// Keep the sessions of some clients although they do not ask for it; may be repeated. For
+    /// example `client=phone-*,user=app,expiry=7d,messages=100000,bytes=64M,resume`
+    #[arg(long, value_name = "RULE", value_parser = sleepers::parse)]
+    pub(crate) sleepers: Vec<Sleepers>,
     /// Log every detail, and every line of a flood
     #[arg(short, long)]
     pub(crate) verbose: bool,
@@ -52,7 +57,10 @@ fn options(arguments: &ServeArguments) -> ServeOptions {
     ServeOptions {
         listen,
         shards: arguments.shards.and_then(NonZeroU16::new),
-        limits: limits(arguments.max_packet_size),
+        limits: Limits {
+            sleepers: arguments.sleepers.clone(),
+            ..limits(arguments.max_packet_size)
+        },
         ..ServeOptions::default()
     }
 }

@@ -19,7 +19,7 @@ mod serve;
 mod store;
 mod turn;
 
-pub use ferrymq_broker::Limits;
+pub use ferrymq_broker::{Limits, Sleepers};
 
 pub use acceptor::Admission;
 pub use clock::Clock;

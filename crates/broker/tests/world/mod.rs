@@ -240,7 +240,7 @@ impl World {
             keep_alive: with.keep_alive,
             client_id,
             will,
-            username: None,
+            username: with.username,
             password: None,
             properties: with.properties.as_properties(),
         });
@@ -546,6 +546,15 @@ impl World {
         self.send(client, &Packet::Auth(Auth { reason, properties }));
     }
 
+    pub(crate) fn disconnect_with(&mut self, client: Client, with: &[Property<'_>]) {
+        let mut properties = PropertyBuffer::new();
+        for property in with {
+            properties.push(*property).expect("fits");
+        }
+        let (reason, properties) = (ReasonCode::Success, properties.as_properties());
+        self.send(client, &Packet::Disconnect(Disconnect { reason, properties }));
+    }
+
     pub(crate) fn disconnect(&mut self, client: Client, reason: ReasonCode) {
         let properties = Properties::EMPTY;
         self.send(client, &Packet::Disconnect(Disconnect { reason, properties }));
@@ -689,6 +698,7 @@ pub(crate) struct Connecting {
     pub(crate) keep_alive: u16,
     pub(crate) will: Option<(&'static str, &'static str)>,
     pub(crate) will_delay: u32,
+    pub(crate) username: Option<&'static str>,
     pub(crate) properties: PropertyBuffer,
 }
 
@@ -712,6 +722,7 @@ impl Default for Connecting {
             keep_alive: 0,
             will: None,
             will_delay: 0,
+            username: None,
             properties: PropertyBuffer::new(),
         }
     }
