@@ -6,7 +6,8 @@ mod operations;
 
 use arbitrary::{Result, Unstructured};
 
-use self::operations::{Op, run};
+use self::operations::{Op, run_in};
+use crate::world::World;
 
 /// The data is a number of shards and then operations, each an octet for its kind and some for its
 /// fields. Clients get what they are owed, and nothing of them is left when they have gone.
@@ -24,7 +25,7 @@ pub fn broker_operations(data: &[u8]) {
     {
         ops.push(op);
     }
-    run(u16::from(shards), &ops);
+    run_in(World::new(u16::from(shards)), &ops, |_, _| {});
 }
 
 fn operation(data: &mut Unstructured<'_>) -> Result<Op> {

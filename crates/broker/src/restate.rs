@@ -41,8 +41,7 @@ impl Shard {
     pub fn begin_round(&mut self, round: &Arc<Round>) {
         let others = self.directory.shards().saturating_sub(1);
         let retained = (self.index == ShardIndex(0)).then_some(Page::First);
-        let slots = self.sessions.capacity();
-        if self.rounds.begin(round, others, slots, retained) {
+        if self.rounds.begin(round, others, retained) {
             self.post_barriers(round);
         }
     }
@@ -133,12 +132,16 @@ impl Shard {
     fn restate_sessions(&mut self, open: &mut OpenRound, budget: &mut Budget) -> bool {
         while budget.is_left() {
             if open.session.is_none() {
-                let Some(slot) = open.slots.next() else {
+                // Of those too that are newer than the round: a shard that has heard of it later
+                // may have given them messages before.
+                if open.next_slot >= self.sessions.capacity() {
                     return true;
-                };
+                }
                 budget.spend_entries(1);
-                open.session = self.sessions.get(slot).map(|session| Remainder::new(session));
+                open.session =
+                    self.sessions.get(open.next_slot).map(|session| Remainder::new(session));
                 budget.sessions -= usize::from(open.session.is_some());
+                open.next_slot += 1;
             }
             if let Some(remainder) = &mut open.session
                 && self.restate_session(&open.round, remainder, budget)

@@ -53,8 +53,8 @@ pub(crate) struct OpenRound {
     awaited: u16,
     /// How far what is retained was said again; `None`: all of it, or another shard does it.
     pub(crate) retained: Option<Page>,
-    /// The places of sessions that are still to be looked at.
-    pub(crate) slots: std::ops::Range<usize>,
+    /// The place of the next session to be looked at.
+    pub(crate) next_slot: usize,
     /// The session that is being looked at.
     pub(crate) session: Option<Remainder>,
 }
@@ -82,15 +82,13 @@ impl Rounds {
         &mut self,
         round: &Arc<Round>,
         others: u16,
-        slots: usize,
         retained: Option<Page>,
     ) -> bool {
         let is_new = round.number > self.last;
         if is_new {
             self.last = round.number;
             let round = Arc::clone(round);
-            let slots = 0..slots;
-            let open = OpenRound { round, awaited: others, retained, slots, session: None };
+            let open = OpenRound { round, awaited: others, retained, next_slot: 0, session: None };
             self.open = Some(Box::new(open));
         }
         is_new

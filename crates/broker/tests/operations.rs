@@ -2,41 +2,15 @@
 
 #[path = "operations/mod.rs"]
 mod operations;
+#[path = "operations/strategy.rs"]
+mod strategy;
 mod world;
 
 use proptest::prelude::*;
 
-use operations::{Op, run};
-
-fn op() -> impl Strategy<Value = Op> {
-    let client = 0..4_usize;
-    prop_oneof![
-        3 => (client.clone(), any::<bool>(), any::<bool>(), 0..8_u16, any::<bool>(), any::<bool>())
-            .prop_map(|(client, clean, expires, window, small, hasty)| Op::Connect {
-                client, clean: clean && expires, expires, window, small: small && clean, hasty,
-            }),
-        1 => client.clone().prop_map(|client| Op::Cut { client }),
-        1 => client.clone().prop_map(|client| Op::Disconnect { client }),
-        4 => (client.clone(), 0..5_usize, 0..3_u8, any::<bool>(), any::<bool>())
-            .prop_map(|(client, filter, qos, no_local, as_published)| Op::Subscribe {
-                client, filter, qos, no_local, as_published,
-            }),
-        1 => (client.clone(), 0..5_usize)
-            .prop_map(|(client, filter)| Op::Unsubscribe { client, filter }),
-        8 => (client.clone(), 0..3_usize, 0..3_u8, 0..6_u8, 0..6_u8)
-            .prop_map(|(client, topic, qos, retain, big)| Op::Publish {
-                client, topic, qos, retain: retain == 0, big: big == 0,
-            }),
-        4 => (client.clone(), 0..10_usize)
-            .prop_map(|(client, which)| Op::Answer { client, which }),
-        2 => client.prop_map(|client| Op::AnswerAll { client }),
-        2 => any::<bool>().prop_map(Op::Durable),
-        1 => any::<bool>().prop_map(Op::Fetches),
-        2 => any::<bool>().prop_map(|well| Op::AnswerFetches { well }),
-        1 => any::<bool>().prop_map(Op::HoldMail),
-        1 => (0..4_u8).prop_map(|seconds| Op::Pass { seconds }),
-    ]
-}
+use operations::run_in;
+use strategy::op;
+use world::World;
 
 proptest! {
     #![proptest_config(ProptestConfig {
@@ -50,6 +24,6 @@ proptest! {
         shards in 1..=3_u16,
         ops in prop::collection::vec(op(), 1..120),
     ) {
-        run(shards, &ops);
+        run_in(World::new(shards), &ops, |_, _| {});
     }
 }

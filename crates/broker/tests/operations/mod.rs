@@ -68,12 +68,14 @@ pub(crate) enum Op {
     },
 }
 
-/// Runs the operations, lets everything come to an end, and compares.
-pub(crate) fn run(shards: u16, ops: &[Op]) {
-    let mut scene = Scene::new(shards);
-    for op in ops {
+/// Runs the operations, lets everything come to an end, and compares. The caller is shown the world
+/// after each operation.
+pub(crate) fn run_in(world: World, ops: &[Op], mut look: impl FnMut(usize, &mut World)) {
+    let mut scene = Scene::new(world);
+    for (number, op) in ops.iter().enumerate() {
         scene.perform(op);
         scene.receive();
+        look(number, &mut scene.world);
     }
     scene.finish();
 }
@@ -119,9 +121,9 @@ struct GroupOwed {
 }
 
 impl Scene {
-    fn new(shards: u16) -> Self {
+    fn new(world: World) -> Self {
         Self {
-            world: World::new(shards),
+            world,
             peers: CLIENTS.iter().map(|id| Peer::new(id)).collect(),
             messages: Vec::new(),
             retained: BTreeMap::new(),

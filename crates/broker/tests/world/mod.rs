@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each of the tests uses another part of it")]
 
+pub(crate) mod journal;
 mod log;
 mod store;
 
@@ -21,6 +22,7 @@ use ferrymq_codec::{
     SubscriptionOptions, TopicFilter, TopicFilters, TopicName, Unsubscribe, Version, Will,
 };
 use ferrymq_protocol::time::Instant;
+use journal::Journal;
 use store::Store;
 
 /// A broker and its clients.
@@ -40,6 +42,8 @@ pub(crate) struct World {
     mail_is_held: bool,
     pub(crate) directory: Arc<Directory>,
     pub(crate) asks: Vec<Ask>,
+    /// What the shards have told the log.
+    pub(crate) journal: Journal,
     limits: Arc<Limits>,
     access: fn() -> Box<dyn Access>,
 }
@@ -125,6 +129,7 @@ impl World {
             mail_is_held: false,
             directory: Arc::new(Directory::new(shards, 7)),
             asks: Vec::new(),
+            journal: Journal::default(),
             limits: Arc::new(limits),
             access,
         };
@@ -575,15 +580,7 @@ impl World {
         for index in 0..self.shards.len() {
             let now = self.now;
             self.shards[index].advance(now);
-            if let Some(batch) = self.shards[index].take_records(now) {
-                busy = true;
-                self.log.append(&batch);
-                self.store.append(batch);
-                if self.durable {
-                    self.store.make_durable();
-                    self.shards[index].durable(self.log.sync(index), now);
-                }
-            }
+            busy |= self.append_records(index) && !self.journal.unhurried;
             self.waiting_fetches.extend(self.shards[index].take_fetches());
             self.asks.extend(self.shards[index].take_asks());
             for other in 0..self.shards.len() {
@@ -611,6 +608,23 @@ impl World {
             busy = true;
         }
         busy
+    }
+
+    /// Hands the records of a shard to the store; whether there were any.
+    fn append_records(&mut self, index: usize) -> bool {
+        let batch = self.shards[index].take_records(self.now);
+        let appended = batch.is_some();
+        if let Some(batch) = batch {
+            self.journal.append(&batch);
+            self.log.append(&batch);
+            self.store.append(batch);
+            if self.durable {
+                self.store.make_durable();
+                self.shards[index].durable(self.log.sync(index), self.now);
+            }
+        }
+        self.journal.hear(&mut self.shards[index]);
+        appended
     }
 
     fn flush(&mut self, index: usize) -> bool {
