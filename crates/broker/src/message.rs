@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use ferrymq_codec::{Properties, QoS, TopicName};
 use ferrymq_protocol::time::Instant;
 
@@ -82,8 +83,8 @@ pub(crate) fn expiry(interval: Option<u32>, now: Instant) -> Instant {
 #[derive(Debug, PartialEq, Eq)]
 pub struct Message {
     topic: Arc<str>,
-    /// The properties, then the payload.
-    content: Box<[u8]>,
+    /// The properties, then the payload; perhaps a part of what holds other messages too.
+    content: Bytes,
     properties_length: usize,
     qos: QoS,
     retain: bool,
@@ -99,15 +100,25 @@ impl Message {
         let mut content = Vec::with_capacity(properties.len() + publication.payload.len());
         content.extend_from_slice(properties);
         content.extend_from_slice(publication.payload);
+        Self::without_content(publication, topic).with_content(content.into())
+    }
+
+    /// All of a publication but its properties and its payload.
+    pub(crate) const fn without_content(publication: &Publication<'_>, topic: Arc<str>) -> Self {
         Self {
             topic,
-            content: content.into_boxed_slice(),
-            properties_length: properties.len(),
+            content: Bytes::new(),
+            properties_length: publication.properties.as_bytes().len(),
             qos: publication.qos,
             retain: publication.retain,
             expires: publication.expires,
             publisher: publication.publisher,
         }
+    }
+
+    /// The same message with its properties and its payload, one behind the other.
+    pub(crate) fn with_content(self, content: Bytes) -> Self {
+        Self { content, ..self }
     }
 
     /// Keeps a publication with a copy of its topic.

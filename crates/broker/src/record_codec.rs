@@ -21,6 +21,7 @@
 
 mod bytes;
 mod error;
+mod fetch;
 mod message;
 
 use std::num::NonZeroU32;
@@ -33,6 +34,7 @@ use crate::message::Message;
 use crate::record::{FetchedMessage, Record, StoredTarget};
 use bytes::Reader;
 pub use error::RecordError;
+pub use fetch::FetchBuilder;
 use message::MESSAGE;
 pub use message::{MessageRecord, Targets};
 
@@ -151,14 +153,9 @@ pub fn fetched(
     bytes: &[u8],
     session: SessionNumber,
 ) -> Result<Option<FetchedMessage>, RecordError> {
-    let record = MessageRecord::parse(bytes)?;
-    let target = record.target_of(session)?;
-    Ok(target.map(|StoredTarget { retain, identifiers, .. }| FetchedMessage {
-        number,
-        message: record.to_message(),
-        retain,
-        identifiers,
-    }))
+    let mut fetched = FetchBuilder::new(session);
+    fetched.add(number, bytes, None)?;
+    Ok(fetched.finish().pop())
 }
 
 /// Appends a [`Record::Message`] with fewer targets: those of the sessions in `keep`, and the

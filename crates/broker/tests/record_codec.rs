@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use ferrymq_broker::record_codec::{self, MessageRecord, RecordError};
+use ferrymq_broker::record_codec::{self, FetchBuilder, MessageRecord, RecordError};
 use ferrymq_broker::{
-    GroupNumber, Message, Publication, Record, RecordNumber, SessionNumber, ShardIndex,
-    StoredTarget,
+    FetchedMessage, GroupNumber, Message, Publication, Record, RecordNumber, SessionNumber,
+    ShardIndex, StoredTarget,
 };
 use ferrymq_codec::{PacketId, Property, PropertyBuffer, QoS, SubscriptionOptions, TopicName};
 use ferrymq_protocol::time::Instant;
@@ -248,6 +248,35 @@ proptest! {
                 prop_assert_eq!(found.identifiers, Arc::clone(&target.identifiers));
             }
         }
+    }
+
+    #[test]
+    fn fetch_brings_each_message_that_is_owed_as_it_was(
+        owed in vec((message(), option::of(target(session())), 0_usize..3), 0..20),
+        session in session(),
+    ) {
+        let mut fetch = FetchBuilder::new(session);
+        let mut expected = Vec::new();
+        let mut last: Option<Arc<Message>> = None;
+        for (counter, (message, target, again)) in (1..).zip(owed) {
+            // The topic, and all else, may be that of the message before.
+            let message = last.filter(|_| again > 0).unwrap_or(message);
+            let number = RecordNumber::new(ShardIndex(3), counter);
+            let target = target.map(|target| StoredTarget { session, ..target });
+            let (targets, terms) = match (&target, again) {
+                (Some(target), 0 | 1) => (vec![target.clone()], None),
+                (Some(target), _) => (Vec::new(), Some(target.clone())),
+                (None, _) => (Vec::new(), None),
+            };
+            let record = Record::Message { message: Arc::clone(&message), targets };
+            fetch.add(number, &encoded(&record), terms).expect("good bytes");
+            if let Some(StoredTarget { retain, identifiers, .. }) = target {
+                let message = Arc::clone(&message);
+                expected.push(FetchedMessage { number, message, retain, identifiers });
+            }
+            last = Some(message);
+        }
+        prop_assert_eq!(format!("{:?}", fetch.finish()), format!("{expected:?}"));
     }
 
     #[test]
