@@ -378,9 +378,14 @@ impl Shard {
             return;
         };
         let old = session.connection;
-        // A will that waits is not published if its session goes on in time [MQTT-3.1.3-9].
-        let waits = session.will.as_ref().is_some_and(|will| will.delay_interval > 0);
-        if goes_on && (old.is_none() || waits) {
+        // A will that waits is not published if its session goes on in time [MQTT-3.1.3-9]. One that
+        // fell due without a broker, or since the timers were looked at, is.
+        let will = session.will.as_ref();
+        let waits = will.is_some_and(|will| will.delay_interval > 0);
+        let is_due = will.and_then(|will| will.due).is_some_and(|due| due <= now);
+        if is_due {
+            self.publish_will(place, now);
+        } else if goes_on && (old.is_none() || waits) {
             self.drop_will(place);
         }
         if let Some(ConnectionRef(old)) = old {

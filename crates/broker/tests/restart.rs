@@ -182,6 +182,26 @@ fn will_is_published_as_if_the_connection_had_broken() {
 }
 
 #[test]
+fn will_that_was_due_is_published_though_its_client_comes_back_before_the_timers() {
+    for (away, expected) in [(59, &[][..]), (61, &["gone"])] {
+        let mut world = World::new(2);
+        watch(&mut world);
+        let leave_a_will = |with: &mut Connecting| {
+            with.will = Some(("w", "gone"));
+            with.will_delay = 60;
+            with.expiry(100);
+        };
+        let client = world.connect("client", leave_a_will);
+        world.cut(client);
+        restart(&mut world);
+        world.now = world.now.saturating_add(seconds(away));
+        let (_, got) = world.connect_raw("client", leave_a_will);
+        assert_eq!(got[0], Got::ConnAck { session_present: true, reason: ReasonCode::Success });
+        assert_eq!(seen(&mut world), expected, "{away} seconds");
+    }
+}
+
+#[test]
 fn will_that_waits_is_published_when_it_is_due_wherever_the_broker_ends() {
     let mut world = World::new(2);
     watch(&mut world);
