@@ -245,22 +245,24 @@ fn restate_state(session: &Session, effects: &mut Effects) -> usize {
     if session.durable {
         let received = session.inbound.iter();
         records.extend(received.map(|packet_id| Record::Received { session: number, packet_id }));
-        records.extend(session.stored_in_flight().map(|(packet_id, message)| Record::Sent {
-            session: number,
-            message,
-            packet_id,
-        }));
         let released = session.outbound.released();
         records.extend(released.map(|packet_id| Record::Released {
             session: number,
             message: None,
             packet_id,
         }));
-        if session.connection.is_none() {
-            let (expires, will_due) =
-                (session.expires, session.will.as_ref().and_then(|will| will.due));
-            records.push(Record::Away { session: number, expires, will_due });
-        }
+    }
+    // Also of a session that does not outlive its connection: what was sent with QoS 2 goes to no
+    // other member of its group [MQTT-4.8.2-5].
+    records.extend(session.stored_in_flight().map(|(packet_id, message)| Record::Sent {
+        session: number,
+        message,
+        packet_id,
+    }));
+    if session.durable && session.connection.is_none() {
+        let (expires, will_due) =
+            (session.expires, session.will.as_ref().and_then(|will| will.due));
+        records.push(Record::Away { session: number, expires, will_due });
     }
     let count = records.len();
     for record in records {
