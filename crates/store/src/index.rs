@@ -52,28 +52,40 @@ impl Index {
         }
     }
 
-    /// A frame holds these records, ascending and of one writer, in place of where they were. Others
-    /// stay where they are, also those between them.
-    pub(crate) fn replace(&mut self, numbers: &[Number], place: Place) {
-        let mut rest = numbers;
-        while let Some(first) = rest.first() {
-            let before = self.covering(*first);
-            let next = self.next_of_writer(*first);
-            let here = rest.iter().take_while(|number| next.is_none_or(|next| **number < next));
-            let count = here.count().max(1);
-            let last = rest.get(count - 1).copied().unwrap_or(*first);
-            rest = rest.get(count..).unwrap_or_default();
-            if before.is_some_and(|(_, before)| self.is_read_with(before, place)) {
-                continue;
-            }
-            self.entries.insert(first.to_bits(), place);
-            // What stood behind them in the same entry stays where it is.
-            if let Some((_, old)) = before
-                && last.counter() < Number::MAXIMUM_COUNTER
-            {
-                self.entries.entry(last.to_bits() + 1).or_insert(old);
-            }
+    /// A frame holds what there is of these counters of its writer, in place of where it was. What is
+    /// before and behind them stays where it is.
+    pub(crate) fn replace(&mut self, first: Number, last: Number, place: Place) {
+        let before = self.find(first);
+        let behind = self.find(last);
+        let last = last.max(first);
+        while let Some((inside, _)) = self.entries.range(first.to_bits()..=last.to_bits()).next() {
+            let inside = *inside;
+            self.entries.remove(&inside);
         }
+        if !before.is_some_and(|before| self.is_read_with(before, place)) {
+            self.entries.insert(first.to_bits(), place);
+        }
+        if let Some(behind) = behind
+            && last.counter() < Number::MAXIMUM_COUNTER
+        {
+            self.entries.entry(last.to_bits() + 1).or_insert(behind);
+        }
+    }
+
+    /// Which of these records, which are sorted and to be kept in one round, cannot stand in a frame
+    /// with the one before it: because something between them stays elsewhere. A round takes all
+    /// segments up to one, so what is in no later segment than some of them does not stay.
+    pub(crate) fn cuts(&self, kept: &[Number]) -> Vec<bool> {
+        let segments = kept.iter().filter_map(|number| self.find(*number));
+        let through = segments.map(|place| place.segment).max();
+        let mut previous: Option<Number> = None;
+        let is_cut = |number: &Number| {
+            let before = previous.replace(*number).filter(|before| before < number);
+            let Some(before) = before else { return true };
+            let mut between = self.entries.range(before.to_bits() + 1..=number.to_bits());
+            between.any(|(_, place)| Some(place.segment) > through)
+        };
+        kept.iter().map(is_cut).collect()
     }
 
     /// Forgets all places in segments up to this one.
@@ -121,13 +133,6 @@ impl Index {
         let (bits, place) = self.entries.range(..=number.to_bits()).next_back()?;
         let first = Number::from_bits(*bits);
         (first.writer() == number.writer()).then_some((first, *place))
-    }
-
-    /// Where the entry after the one that covers this number begins.
-    fn next_of_writer(&self, number: Number) -> Option<Number> {
-        let (bits, _) = self.entries.range(number.to_bits().checked_add(1)?..).next()?;
-        let next = Number::from_bits(*bits);
-        (next.writer() == number.writer()).then_some(next)
     }
 }
 

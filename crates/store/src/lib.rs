@@ -32,6 +32,7 @@ mod scan;
 mod segment;
 mod tail;
 mod timing;
+mod twin_disk;
 mod varint;
 mod writer;
 
@@ -47,3 +48,4 @@ pub use real_disk::{RealDisk, RealFile, RealLock};
 pub use recover::Replayed;
 pub use run::{Kept, MAXIMUM_RECORD_BYTES, MAXIMUM_RUN_BYTES, Run, RunBuilder};
 pub use segment::{SegmentId, SegmentState};
+pub use twin_disk::{Fault, TwinDisk, TwinFile, TwinLock};

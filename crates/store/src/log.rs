@@ -139,7 +139,12 @@ impl<D: Disk> Log<D> {
             _lock: lock,
         };
         log.writer().keep_spare(&log.ledger);
-        Ok(log)
+        let marked = log.writer().mark(&log.ledger);
+        match marked {
+            // Without space the log can be read; it is marked by whatever is written next.
+            Ok(()) | Err(CommitError::NotWritten { .. }) => Ok(log),
+            Err(error) => Err(error),
+        }
     }
 
     /// Takes a run. It will be written by [`Log::commit`]. The counters of a writer's runs only
@@ -162,17 +167,16 @@ impl<D: Disk> Log<D> {
     }
 
     /// Takes records that are to be written again under their old numbers, in the log's order
-    /// after what was appended before. They are sorted by number, also from one call to the next
-    /// of one round. Until they are written they are read from where they were.
-    ///
-    /// # Panics
-    ///
-    /// If they are not sorted.
+    /// after what was appended before. They are all in segments that are to be freed next, and
+    /// sorted by number, also from one call to the next. Until they are written they are read from
+    /// where they were; what is not among them may not be found any more.
     pub fn keep(&self, kept: Vec<Kept>) {
         if kept.is_empty() {
             return;
         }
-        let frames = Frames::of_kept(kept);
+        let numbers: Vec<Number> = kept.iter().map(|kept| kept.number).collect();
+        let cuts = self.ledger.shared().index.cuts(&numbers);
+        let frames = Frames::of_kept(kept, &cuts);
         let mut shared = self.ledger.shared();
         if shared.trouble != Some(Trouble::Failed) {
             shared.wait(Waiting::Kept(frames));

@@ -5,7 +5,7 @@
 //! is missing, it is damage. In the last segment a batch that does not verify is damage if some
 //! batch behind it says that it was synced, and otherwise the end of the log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::io;
 
 use crate::disk::{Disk, DiskFile};
@@ -62,6 +62,8 @@ pub(crate) struct RecoveredSegment<F> {
     pub(crate) file: F,
     /// Where its last batch ends.
     pub(crate) end: u64,
+    /// Where the first batch begins of which none behind it says that it was synced.
+    pub(crate) unsynced: u64,
 }
 
 /// What is to be done about damage.
@@ -150,11 +152,14 @@ impl<D: Disk, E> Recovery<'_, '_, '_, D, E> {
         let io_error = |source| io_error(disk, name, source);
         let mut scan = Scan::new(&file, name).map_err(io_error)?;
         let mut end = 0;
+        let mut unsynced = VecDeque::new();
         loop {
             let sequence = self.found.sequence;
             match scan.batch(end, sequence).map_err(io_error)? {
                 Found::Batch(header) => {
                     self.batch(name, &mut scan, end, &header)?;
+                    unsynced.push_back((sequence, end));
+                    while unsynced.pop_front_if(|(first, _)| *first <= header.synced).is_some() {}
                     end += header.batch_bytes();
                 }
                 Found::OtherFormat(format) => {
@@ -169,7 +174,8 @@ impl<D: Disk, E> Recovery<'_, '_, '_, D, E> {
         }
         self.done += scan.length();
         (self.progress)(self.done, self.all);
-        self.found.segments.push(RecoveredSegment { name, file, end });
+        let unsynced = unsynced.front().map_or(end, |(_, offset)| *offset);
+        self.found.segments.push(RecoveredSegment { name, file, end, unsynced });
         Ok(())
     }
 
@@ -243,8 +249,7 @@ impl<D: Disk, E> Recovery<'_, '_, '_, D, E> {
         records: &[u8],
     ) -> Result<(), OpenError<E>> {
         let kept = frame.kind == Kind::Kept;
-        let mut numbers = Vec::new();
-        let mut next = 0;
+        let mut last = None;
         for record in frame.records(records) {
             let Some(record) = record.filter(|record| record.counter <= Number::MAXIMUM_COUNTER)
             else {
@@ -253,22 +258,22 @@ impl<D: Disk, E> Recovery<'_, '_, '_, D, E> {
             };
             self.found.records += 1;
             let number = Number::new(frame.writer, record.counter);
-            next = record.counter + 1;
-            if kept {
-                numbers.push(number);
-            }
+            last = Some(number);
             let (order, readable, bytes) = (record.order, record.readable, record.bytes);
             (self.replay)(Replayed { number, order, time, kept, readable, bytes })
                 .map_err(|source| OpenError::Replay { path: self.path(name), offset, source })?;
         }
+        let Some(last) = last else { return Ok(()) };
+        // Its counter was in the first of the records.
+        let first = Number::new(frame.writer, frame.first.min(last.counter()));
         let place = Place::new(name, offset);
         if kept {
-            self.found.index.replace(&numbers, place);
+            self.found.index.replace(first, last, place);
         } else if frame.readable {
-            self.found.index.append(Number::new(frame.writer, frame.first), place);
+            self.found.index.append(first, place);
         }
         let counter = self.found.counters.entry(frame.writer).or_default();
-        *counter = next.max(*counter);
+        *counter = (last.counter() + 1).max(*counter);
         Ok(())
     }
 

@@ -124,7 +124,7 @@ impl Frames {
         before: &[u64],
         encode: impl FnOnce(&mut Vec<u8>),
     ) {
-        if !self.list.last().is_some_and(|frame| frame.has_room_for(kind, writer)) {
+        if !self.has_room_for(kind, writer) {
             self.begin(kind, writer, counter);
         }
         for number in before {
@@ -152,27 +152,25 @@ impl Frames {
         frame.find(&self.bytes, 0, counter)
     }
 
-    /// The numbers of a frame's records.
-    pub(crate) fn numbers(&self, frame: &Frame) -> Vec<Number> {
-        let records = self.bytes.get(frame.start + FRAME_HEADER_BYTES..frame.end);
-        let records = frame.header(0).records(records.unwrap_or_default());
-        records.flatten().map(|record| Number::new(frame.writer, record.counter)).collect()
-    }
-
-    /// The frames of kept records, which come in ascending order for each writer.
-    pub(crate) fn of_kept(kept: Vec<Kept>) -> Self {
+    /// The frames of kept records. `cuts` says of each whether a frame must begin with it.
+    pub(crate) fn of_kept(kept: Vec<Kept>, cuts: &[bool]) -> Self {
         let mut frames = Self::default();
-        for Kept { number, order, bytes } in kept {
+        for (Kept { number, order, bytes }, is_cut) in kept.into_iter().zip(cuts) {
             let (writer, counter) = (number.writer(), number.counter());
-            let before = frames.list.last().filter(|frame| frame.has_room_for(Kind::Kept, writer));
-            let before = before.map_or(counter, |frame| frame.last);
-            assert!(before <= counter, "kept records come in ascending order");
-            let delta = counter - before;
+            if *is_cut || !frames.has_room_for(Kind::Kept, writer) {
+                frames.begin(Kind::Kept, writer, counter);
+            }
+            let before = frames.list.last().map_or(counter, |frame| frame.last);
+            let delta = counter.saturating_sub(before);
             frames.push(Kind::Kept, writer, counter, true, &[delta, order], |out| {
                 out.extend_from_slice(&bytes);
             });
         }
         frames
+    }
+
+    fn has_room_for(&self, kind: Kind, writer: u16) -> bool {
+        self.list.last().is_some_and(|frame| frame.has_room_for(kind, writer))
     }
 
     fn begin(&mut self, kind: Kind, writer: u16, first: u64) {
@@ -218,6 +216,10 @@ impl Frame {
 
     pub(crate) const fn first_number(&self) -> Number {
         Number::new(self.writer, self.first)
+    }
+
+    pub(crate) const fn last_number(&self) -> Number {
+        Number::new(self.writer, self.last)
     }
 
     /// The record with this counter, from the frame's bytes.

@@ -11,9 +11,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::batch::{Batch, Waiting, counters_frame};
-use crate::disk::{Disk, DiskFile, write_all};
+use crate::disk::{Disk, DiskFile, read_full, write_all};
 use crate::error::CommitError;
-use crate::format::{BATCH_HEADER_BYTES, BatchHeader, FORMAT, Kind, SegmentName};
+use crate::format::{BATCH_HEADER_BYTES, BatchHeader, FORMAT, Kind, SegmentName, in_memory};
 use crate::index::Place;
 use crate::ledger::{Ledger, Shared, Trouble};
 use crate::options::LogOptions;
@@ -36,6 +36,8 @@ pub(crate) struct Writer<D: Disk> {
     last_segment: u32,
     time: u64,
     batch: Batch,
+    /// Whether the last batch is a mark.
+    is_marked: bool,
     /// How many of those that waited are written.
     written: u64,
     options: LogOptions,
@@ -63,15 +65,18 @@ impl<D: Disk> Writer<D> {
         time: u64,
     ) -> Result<(Self, Segments<D::File>), CommitError> {
         let mut segments = BTreeMap::new();
-        let mut last_segment = 0;
-        for RecoveredSegment { name, file, end } in found {
+        let (mut last_segment, mut unsynced_from) = (0, 0);
+        let mut is_marked = true;
+        for RecoveredSegment { name, file, end, unsynced } in found {
+            is_marked = end - unsynced <= BATCH_HEADER_BYTES as u64;
             if end > 0 {
                 last_segment = name.id;
             }
+            unsynced_from = unsynced;
             segments.insert(name.id, Segment { name, file: Arc::new(file), written: end });
         }
         let current = match segments.last_entry() {
-            Some(last) => Current::go_on(disk, options, last.get())?,
+            Some(last) => Current::go_on(disk, options, last.get(), unsynced_from)?,
             None => Current::begin_first(disk, options, sequence)?,
         };
         segments.entry(current.name.id).or_insert_with(|| current.as_segment());
@@ -84,6 +89,7 @@ impl<D: Disk> Writer<D> {
             last_segment,
             time,
             batch: Batch::default(),
+            is_marked,
             written: 0,
             options: options.clone(),
             failed: None,
@@ -100,11 +106,7 @@ impl<D: Disk> Writer<D> {
         }
         let began = ledger.disk.clock();
         if let Err(error) = self.write(ledger, &waiting) {
-            let mut shared = ledger.shared();
-            put_back(&mut shared, waiting);
-            if let CommitError::NotWritten { source, .. } = &error {
-                shared.trouble = Some(Trouble::NoSpace(source.kind()));
-            }
+            put_back(&mut ledger.shared(), waiting);
             return Err(error);
         }
         let wants_sync = waiting.iter().any(Waiting::wants_sync);
@@ -139,12 +141,22 @@ impl<D: Disk> Writer<D> {
         Ok(())
     }
 
-    pub(crate) fn close(&mut self, ledger: &Ledger<D, D::File>) -> Result<(), CommitError> {
-        self.commit_what_waits(ledger)?;
+    /// Writes a batch of nothing, which says that all before it is synced, if none says so yet. So
+    /// damage of it is seen.
+    pub(crate) fn mark(&mut self, ledger: &Ledger<D, D::File>) -> Result<(), CommitError> {
+        if self.is_marked {
+            return Ok(());
+        }
         self.sync(ledger)?;
         self.write(ledger, &[])?;
         self.publish(ledger, &[]);
+        self.is_marked = true;
         self.sync(ledger)
+    }
+
+    pub(crate) fn close(&mut self, ledger: &Ledger<D, D::File>) -> Result<(), CommitError> {
+        self.commit_what_waits(ledger)?;
+        self.mark(ledger)
     }
 
     pub(crate) fn free_through(
@@ -219,10 +231,8 @@ impl<D: Disk> Writer<D> {
             bytes: 0,
             frames_checksum: 0,
         });
-        self.current.write(batch, &self.options).map_err(|source| {
-            let path = ledger.disk.path(&self.current.name.to_string());
-            CommitError::NotWritten { path, source }
-        })
+        let written = self.current.write(batch, &self.options);
+        written.map_err(|source| not_written(ledger, &self.current.name.to_string(), source))
     }
 
     /// What was written is part of the log now.
@@ -233,6 +243,7 @@ impl<D: Disk> Writer<D> {
         self.sequence += 1;
         self.last_segment = segment;
         self.written += waiting.len() as u64;
+        self.is_marked = false;
         self.unsynced_records += waiting.iter().map(Waiting::records).sum::<u64>();
         self.batch.shrink(self.options.batch_bytes);
         let all: u64 = waiting.iter().map(|waiting| waiting.bytes() as u64).sum();
@@ -242,7 +253,7 @@ impl<D: Disk> Writer<D> {
             shared.waiting_bytes = shared.waiting_bytes.saturating_sub(waiting.bytes());
             for frame in &waiting.frames().list {
                 let offset = u32::try_from(offset + frame.start as u64).unwrap_or(u32::MAX);
-                insert(&mut shared, waiting, frame, Place { segment, offset });
+                insert(&mut shared, frame, Place { segment, offset });
             }
             if let Waiting::Run(run) = waiting
                 && run.frames.is_readable()
@@ -279,8 +290,7 @@ impl<D: Disk> Writer<D> {
             disk.rename(SPARE, &name.to_string())?;
             Ok(Current { name, file, position: 0, length })
         });
-        let next =
-            begun.map_err(|source| CommitError::NotWritten { path: disk.path(SPARE), source })?;
+        let next = begun.map_err(|source| not_written(ledger, SPARE, source))?;
         self.spare = None;
         if let Err(error) = disk.sync_directory() {
             return Err(self.fail(ledger, disk.path(""), &error));
@@ -309,7 +319,7 @@ impl<D: Disk> Writer<D> {
                 disk.remove(&name)
             }
         });
-        freed.map_err(|source| CommitError::NotWritten { path: disk.path(&name), source })?;
+        freed.map_err(|source| not_written(ledger, &name, source))?;
         disk.sync_directory().map_err(|error| self.fail(ledger, disk.path(""), &error))
     }
 
@@ -360,15 +370,21 @@ impl<F: DiskFile> Current<F> {
     }
 
     /// Goes on in the last segment of a log. What stands behind its end was never promised and must
-    /// not come back: it is cut off. What stands before it is synced, and all names.
+    /// not come back: it is cut off. What stands before it is synced, and all names. A sync that
+    /// failed earlier may have left bytes that can be read and are not on the disk, and a further
+    /// sync would not change that: so what is not known to be synced is written again before.
     fn go_on<D: Disk<File = F>>(
         disk: &D,
         options: &LogOptions,
         last: &Segment<F>,
+        unsynced_from: u64,
     ) -> Result<Self, CommitError> {
         let name = last.name;
         let file = Arc::clone(&last.file);
         let cut = file.set_length(last.written).and_then(|()| {
+            let mut unsynced = vec![0; in_memory(last.written - unsynced_from)];
+            let count = read_full(&*file, &mut unsynced, unsynced_from)?;
+            write_all(&*file, unsynced.get(..count).unwrap_or_default(), unsynced_from)?;
             // Without space the log goes on when there is some, in the next segment.
             let wanted = options.segment_length().max(last.written);
             let length = file.allocate(wanted).map_or(last.written, |()| wanted);
@@ -397,6 +413,12 @@ impl<F: DiskFile> Current<F> {
     }
 }
 
+/// Nothing is lost by it, and it may be tried again.
+fn not_written<D: Disk>(ledger: &Ledger<D, D::File>, name: &str, source: io::Error) -> CommitError {
+    ledger.shared().trouble = Some(Trouble::NoSpace(source.kind()));
+    CommitError::NotWritten { path: ledger.disk.path(name), source }
+}
+
 /// As much as goes into one batch, but at least one.
 fn take_waiting<F>(shared: &mut Shared<F>, batch_bytes: usize) -> Vec<Waiting> {
     let mut bytes = 0;
@@ -418,9 +440,9 @@ fn put_back<F>(shared: &mut Shared<F>, waiting: Vec<Waiting>) {
 }
 
 /// Notes where the records of a frame are.
-fn insert<F>(shared: &mut Shared<F>, waiting: &Waiting, frame: &Frame, place: Place) {
+fn insert<F>(shared: &mut Shared<F>, frame: &Frame, place: Place) {
     if frame.kind == Kind::Kept {
-        shared.index.replace(&waiting.frames().numbers(frame), place);
+        shared.index.replace(frame.first_number(), frame.last_number(), place);
     } else if frame.readable {
         shared.index.append(frame.first_number(), place);
     }
