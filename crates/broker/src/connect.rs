@@ -417,7 +417,7 @@ impl Shard {
         if connect.clean_start {
             session.forget_received(&mut self.effects);
         }
-        let (begun, will) = (session.existence(), session.testament());
+        let (begun, will) = (session.existence(&self.limits), session.testament());
         let begun = begun.map(|begun| self.effects.record(begun));
         if let Some(will) = will {
             self.effects.record(will);

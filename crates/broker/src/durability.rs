@@ -14,6 +14,17 @@ pub enum Durability {
     Power,
 }
 
+impl Durability {
+    /// Its name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Process => "process",
+            Self::Power => "power",
+        }
+    }
+}
+
 /// How far the log has come with the records of one writer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {

@@ -96,7 +96,7 @@ impl Shard {
 
     /// Publishes `$SYS`, and plans the next time.
     pub(crate) fn publish_sys(&mut self, now: Instant) {
-        for (topic, value) in self.sys.changed(&self.directory, now) {
+        for (topic, value) in self.sys.changed(&self.directory, self.limits.durability, now) {
             let publication = Publication {
                 topic: TopicName::trusted(topic),
                 properties: Properties::EMPTY,

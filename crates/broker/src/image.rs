@@ -35,6 +35,8 @@ pub struct SessionImage {
     pub client_id: Box<str>,
     /// How long it outlives its connection, in seconds; `u32::MAX` is for ever.
     pub expiry_interval: u32,
+    /// The user name of its client, if it is granted something because of that.
+    pub username: Option<Box<str>>,
     /// Since its client has gone; `None` if that was connected when the log ended.
     pub away: Option<Away>,
     /// Its subscriptions, in the order in which they were made.

@@ -40,6 +40,7 @@ mod session;
 mod shard;
 mod sleepers;
 mod slots;
+mod store_metrics;
 mod subscribe;
 mod subscriptions;
 mod sys;
@@ -72,6 +73,7 @@ pub use round::{Extents, Round, Survivor};
 pub use route::Route;
 pub use shard::{Reading, Shard, ShardOptions};
 pub use sleepers::Sleepers;
+pub use store_metrics::{Figure, StoreCondition, StoreMetrics};
 
 #[cfg(test)]
 mod tests {

@@ -3,11 +3,13 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::identity::ShardIndex;
+use crate::store_metrics::StoreMetrics;
 
-/// The counters of all shards.
+/// The counters of all shards, and the figures of the log.
 #[derive(Debug)]
 pub struct Metrics {
     shards: Box<[ShardMetrics]>,
+    store: StoreMetrics,
 }
 
 /// A number that one shard changes and others read.
@@ -93,7 +95,15 @@ counters! {
 
 impl Metrics {
     pub(crate) fn new(shards: u16) -> Self {
-        Self { shards: (0..shards).map(|_| ShardMetrics::default()).collect() }
+        Self {
+            shards: (0..shards).map(|_| ShardMetrics::default()).collect(),
+            store: StoreMetrics::default(),
+        }
+    }
+
+    /// What the log says of itself.
+    pub const fn store(&self) -> &StoreMetrics {
+        &self.store
     }
 
     /// The counters of one shard.

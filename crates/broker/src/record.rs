@@ -91,6 +91,8 @@ pub enum Record {
         client_id: Box<str>,
         /// How long it outlives its connection, in seconds; `u32::MAX` is for ever.
         expiry_interval: u32,
+        /// The user name of the client, if it is granted something because of that.
+        username: Option<Box<str>>,
     },
     /// The client of a persistent session has gone; from now its expiry runs.
     Away {

@@ -193,10 +193,14 @@ fn begin(kind: u8, session: SessionNumber, out: &mut Vec<u8>) {
 
 fn encode_life(record: &Record, out: &mut Vec<u8>) {
     match record {
-        Record::Session { session, client_id, expiry_interval } => {
+        Record::Session { session, client_id, expiry_interval, username } => {
             begin(SESSION, *session, out);
             bytes::put_varint(u64::from(*expiry_interval), out);
             bytes::put_string(client_id, out);
+            out.push(u8::from(username.is_some()));
+            if let Some(username) = username {
+                bytes::put_string(username, out);
+            }
         }
         Record::Away { session, expires, will_due } => {
             begin(AWAY, *session, out);
@@ -271,7 +275,10 @@ fn decode_session(
         SESSION => {
             let expiry_interval = reader.four_bytes("expiry interval")?;
             let client_id = Box::from(reader.string("client identifier")?);
-            Record::Session { session, client_id, expiry_interval }
+            let has_username = reader.flag("user name")?;
+            let username =
+                if has_username { Some(Box::from(reader.string("user name")?)) } else { None };
+            Record::Session { session, client_id, expiry_interval, username }
         }
         AWAY => {
             let has_will = reader.flag("will")?;

@@ -207,8 +207,8 @@ impl Replay {
 
     fn apply_to_session(&mut self, record: Record) {
         match record {
-            Record::Session { session, client_id, expiry_interval } => {
-                self.session(session).begin(client_id, expiry_interval);
+            Record::Session { session, client_id, expiry_interval, username } => {
+                self.session(session).begin(client_id, expiry_interval, username);
             }
             Record::Away { session, expires, will_due } => {
                 self.session(session).away = Some(Away { expires, will_due });

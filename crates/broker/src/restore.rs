@@ -24,6 +24,7 @@ impl Shard {
             number,
             client_id,
             expiry_interval,
+            username,
             away,
             subscriptions,
             published,
@@ -42,6 +43,7 @@ impl Shard {
         };
         session.durable = true;
         session.announced = true;
+        session.sleepers = self.limits.sleepers_of(&session.client_id, username.as_deref());
         session.expires = went.expires;
         session.will = will.map(|will| Box::new(restored_will(will, went.will_due)));
         for packet_id in received {

@@ -23,6 +23,7 @@ use crate::effects::Effects;
 use crate::filters::Filters;
 use crate::identity::{ConnectionId, GroupNumber, RecordNumber, SessionRef};
 use crate::image::OwedMessage;
+use crate::limits::Limits;
 use crate::line::{Again, FETCH_WINDOW, Line, Lookup};
 use crate::message::{Lifetime, Parcel, Publication};
 use crate::queue::{Held, Kept, Load, Queue, Queued};
@@ -326,11 +327,12 @@ impl Session {
     }
 
     /// The record that the session exists, if it outlives its connection.
-    pub(crate) fn existence(&self) -> Option<Record> {
+    pub(crate) fn existence(&self, limits: &Limits) -> Option<Record> {
         self.durable.then(|| Record::Session {
             session: self.place.number,
             client_id: self.client_id.clone(),
             expiry_interval: self.expiry_interval,
+            username: limits.sleepers(self.sleepers).and_then(|rule| rule.user.clone()),
         })
     }
 

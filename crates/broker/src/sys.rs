@@ -4,7 +4,9 @@
 use ferrymq_protocol::time::Instant;
 
 use crate::directory::Directory;
+use crate::durability::Durability;
 use crate::metrics::Metrics;
+use crate::store_metrics::StoreCondition;
 
 /// What was published last.
 #[derive(Debug)]
@@ -23,6 +25,7 @@ impl SysTopics {
     pub(crate) fn changed(
         &mut self,
         directory: &Directory,
+        durability: Durability,
         now: Instant,
     ) -> Vec<(&'static str, String)> {
         let metrics = directory.metrics();
@@ -38,6 +41,7 @@ impl SysTopics {
             ("$SYS/broker/retained messages/count", directory.retained_count().to_string()),
         ];
         values.extend(counted(metrics).map(|(topic, value)| (topic, value.to_string())));
+        values.extend(stored(metrics, durability));
         self.published.resize(values.len(), String::new());
         values
             .into_iter()
@@ -49,6 +53,36 @@ impl SysTopics {
             })
             .collect()
     }
+}
+
+/// What the log says of itself. Without one there is nothing to say but that nothing is durable.
+fn stored(metrics: &Metrics, durability: Durability) -> Vec<(&'static str, String)> {
+    let store = metrics.store();
+    let condition = store.condition();
+    let durability = match condition {
+        StoreCondition::Memory => Durability::None,
+        _ => durability,
+    };
+    let mut values = vec![("$SYS/ferrymq/store/durability", durability.as_str().to_owned())];
+    if condition == StoreCondition::Memory {
+        return values;
+    }
+    values.extend([
+        ("$SYS/ferrymq/store/state", condition.as_str().to_owned()),
+        ("$SYS/ferrymq/store/advice", condition.advice().to_owned()),
+    ]);
+    let figures = [
+        ("$SYS/ferrymq/store/refused", metrics.no_space_refused()),
+        ("$SYS/ferrymq/store/records/unsynced", store.unsynced_records.get()),
+        ("$SYS/ferrymq/store/commit/p50", store.commit_median_us.get()),
+        ("$SYS/ferrymq/store/commit/p99", store.commit_p99_us.get()),
+        ("$SYS/ferrymq/store/batches", store.batches.get()),
+        ("$SYS/ferrymq/store/batches/mean bytes", store.batch_mean_bytes.get()),
+        ("$SYS/ferrymq/store/log bytes", store.log_bytes.get()),
+        ("$SYS/ferrymq/store/live bytes", store.live_bytes.get()),
+    ];
+    values.extend(figures.map(|(topic, value)| (topic, value.to_string())));
+    values
 }
 
 fn counted(metrics: &Metrics) -> impl Iterator<Item = (&'static str, u64)> {

@@ -5,7 +5,7 @@ mod world;
 use std::num::NonZeroU16;
 use std::time::Duration;
 
-use ferrymq_broker::{AllowAll, Durability, Limits, LogState, Record};
+use ferrymq_broker::{AllowAll, Durability, Limits, LogState, Record, StoreCondition};
 use ferrymq_codec::{Delivery, Packet, Property, QoS, ReasonCode, Version};
 use world::{Client, Connecting, Got, Received, World, qos1, qos2};
 
@@ -485,4 +485,45 @@ fn log_that_has_failed_acknowledges_nothing() {
     assert_silent(&mut world, publisher);
     world.shut_down();
     assert_eq!(world.take(publisher), [Got::Disconnect(ReasonCode::ServerShuttingDown)]);
+}
+
+mod sys {
+    use super::*;
+
+    fn said(world: &mut World, client: Client) -> Vec<(String, String)> {
+        world.pass(Duration::from_secs(11));
+        topics(&world.take(client))
+    }
+
+    fn topics(got: &[Got]) -> Vec<(String, String)> {
+        publishes(got).into_iter().map(|got| (got.topic.clone(), got.payload.clone())).collect()
+    }
+
+    #[test]
+    fn store_says_how_it_is_and_what_to_do() {
+        let limits = Limits { durability: Durability::Process, ..Limits::default() };
+        let mut world = World::with(SHARDS, limits, || Box::new(AllowAll));
+        let client = world.connect("client", |_| {});
+        let got = world.subscribe(client, "$SYS/ferrymq/store/#", QoS::AtMostOnce);
+        let memory = [("$SYS/ferrymq/store/durability".to_owned(), "none".to_owned())];
+        assert_eq!(topics(&got), memory, "there is no log");
+        let store = world.directory.metrics().store();
+        store.set_condition(StoreCondition::NoSpace);
+        store.commit_p99_us.set(1_250);
+        let said_then = said(&mut world, client);
+        for (topic, value) in [
+            ("durability", "process"),
+            ("state", "no space"),
+            ("advice", StoreCondition::NoSpace.advice()),
+            ("commit/p99", "1250"),
+            ("records/unsynced", "0"),
+        ] {
+            let topic = format!("$SYS/ferrymq/store/{topic}");
+            assert!(said_then.contains(&(topic, value.to_owned())), "{value}: {said_then:?}");
+        }
+        world.directory.metrics().store().set_condition(StoreCondition::Ready);
+        let said_now = said(&mut world, client);
+        assert_eq!(said_now.len(), 2, "what has changed: {said_now:?}");
+        assert!(said_now.contains(&("$SYS/ferrymq/store/advice".to_owned(), String::new())));
+    }
 }

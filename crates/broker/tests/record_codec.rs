@@ -130,7 +130,8 @@ fn record() -> impl Strategy<Value = Record> {
                     2 => Record::ReceivedDone { session, packet_id },
                     3 => {
                         let client_id = client_id.into_boxed_str();
-                        Record::Session { session, client_id, expiry_interval }
+                        let username = will_due.map(|_| client_id.clone());
+                        Record::Session { session, client_id, expiry_interval, username }
                     }
                     4 | 5 => Record::Away { session, expires, will_due },
                     6 => Record::Gone { session, messages: Vec::new() },

@@ -161,3 +161,21 @@ fn user_decides_too() {
         assert_eq!(world.directory.metrics().sessions(), sessions, "{client_id}");
     }
 }
+
+#[test]
+fn queue_has_limits_of_its_own_also_after_a_restart() {
+    let user = Some(Box::from("app"));
+    let mut world = world(vec![Sleepers { user, ..phones() }]);
+    let client = world.connect("phone-1", |with| with.username = Some("app"));
+    world.subscribe(client, "t", QoS::AtLeastOnce);
+    world.crash(2, 0);
+    let publisher = world.connect("publisher", |_| {});
+    for number in 1..=6 {
+        world.publish(publisher, "t", "m", qos1(number));
+    }
+    let (client, got) = world.connect_raw("phone-1", |with| {
+        with.username = Some("app");
+        with.clean_start = false;
+    });
+    assert_eq!(world.acknowledge(client, got).len(), 4);
+}

@@ -16,6 +16,7 @@ pub(super) struct SessionReplay {
     /// Whose it is; nothing, if it was never begun.
     client_id: Option<Box<str>>,
     expiry_interval: u32,
+    username: Option<Box<str>>,
     pub(super) away: Option<Away>,
     pub(super) will: Option<Box<WillImage>>,
     /// By filter; nothing, where it was unsubscribed.
@@ -41,9 +42,15 @@ pub(super) struct Terms {
 
 impl SessionReplay {
     /// The session exists and its client is connected.
-    pub(super) fn begin(&mut self, client_id: Box<str>, expiry_interval: u32) {
+    pub(super) fn begin(
+        &mut self,
+        client_id: Box<str>,
+        expiry_interval: u32,
+        username: Option<Box<str>>,
+    ) {
         self.client_id = Some(client_id);
         self.expiry_interval = expiry_interval;
+        self.username = username;
         self.away = None;
     }
 
@@ -122,6 +129,7 @@ impl SessionReplay {
             number,
             client_id,
             expiry_interval: self.expiry_interval,
+            username: self.username,
             away: self.away,
             subscriptions: self
                 .subscriptions

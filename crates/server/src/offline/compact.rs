@@ -104,6 +104,7 @@ fn session_records(image: SessionImage) -> Vec<Record> {
         session,
         client_id: image.client_id,
         expiry_interval: image.expiry_interval,
+        username: image.username,
     }];
     records.extend(image.will.map(|will| will_record(session, will)));
     records.extend(image.away.map(|away| Record::Away {

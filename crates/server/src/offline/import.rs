@@ -461,6 +461,8 @@ impl Session {
             session,
             client_id: client_id.into_boxed_str(),
             expiry_interval: self.item.session_expiry_interval,
+            // The broker learns it when the client comes back.
+            username: None,
         };
         let away = Record::Away {
             session,
