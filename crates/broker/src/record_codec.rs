@@ -109,6 +109,21 @@ pub fn is_message(bytes: &[u8]) -> bool {
     bytes.first() == Some(&MESSAGE)
 }
 
+/// If these are the bytes of a [`Record::Reassigned`]: the message, and who is owed it now.
+///
+/// # Errors
+///
+/// [`RecordError`] if they seem to be such a record and are none.
+pub fn reassigned(bytes: &[u8]) -> Result<Option<(RecordNumber, StoredTarget)>, RecordError> {
+    if bytes.first() != Some(&REASSIGNED) {
+        return Ok(None);
+    }
+    match decode(bytes)? {
+        Record::Reassigned { message, to, .. } => Ok(Some((message, to))),
+        _ => Ok(None),
+    }
+}
+
 /// The record that these bytes are. Of [`Record::Gone`] the messages do not come back.
 ///
 /// # Errors
