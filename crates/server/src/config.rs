@@ -8,6 +8,7 @@ use std::time::Duration;
 use ferrymq_broker::{Access, AllowAll, Limits, ShardIndex};
 
 use crate::control::{Authority, Unavailable};
+use crate::data::DataOptions;
 
 /// What a [`Server`](crate::Server) is made of.
 pub struct ServeOptions {
@@ -19,6 +20,8 @@ pub struct ServeOptions {
     pub limits: Limits,
     /// The limits of its sockets.
     pub sockets: SocketLimits,
+    /// Where it keeps what survives it; `None`: it keeps nothing.
+    pub data: Option<DataOptions>,
     /// Makes the access rules of each shard.
     pub access: Box<dyn Fn(ShardIndex) -> Box<dyn Access>>,
     /// Answers what the access rules leave open.
@@ -60,6 +63,7 @@ impl Default for ServeOptions {
             shards: None,
             limits: Limits::default(),
             sockets: SocketLimits::default(),
+            data: None,
             access: Box::new(|_| Box::new(AllowAll)),
             authority: Arc::new(Unavailable),
         }

@@ -5,26 +5,34 @@
 //! the listeners, starts one thread for each shard and one for the control plane, and ends them.
 
 mod acceptor;
+mod broker;
 mod clock;
 mod config;
 mod connection;
 mod control;
+mod data;
+mod durable_store;
 mod listen;
+mod log_threads;
 mod mailbox;
 mod memory_store;
 mod mio_network;
 mod network;
 pub mod offline;
+mod refusal;
 mod serve;
 mod store;
 mod turn;
 
-pub use ferrymq_broker::{Limits, Sleepers};
+pub use ferrymq_broker::{Durability, Limits, Sleepers};
+pub use ferrymq_store::LogOptions;
 
 pub use acceptor::Admission;
 pub use clock::Clock;
 pub use config::{Listen, ServeOptions, SocketLimits};
 pub use control::{Authority, Control, Unavailable};
+pub use data::{DataError, DataOptions};
+pub use durable_store::{Attendant, DurableStore, Opened, ReplayError};
 pub use listen::ListenError;
 pub use mailbox::{Arrival, Letter, Mailbox, Wake};
 pub use memory_store::MemoryStore;

@@ -26,6 +26,14 @@ pub(crate) fn bind(listen: Listen, backlog: u16) -> Result<Vec<TcpListener>, Lis
     }
 }
 
+/// The same listeners once more, for another poller.
+pub(crate) fn share(listeners: &[TcpListener]) -> io::Result<Vec<mio::net::TcpListener>> {
+    listeners
+        .iter()
+        .map(|listener| listener.try_clone().map(mio::net::TcpListener::from_std))
+        .collect()
+}
+
 fn bind_loopback(port: u16, backlog: u16) -> Result<Vec<TcpListener>, ListenError> {
     let v4 = bind_address(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), backlog)?;
     let chosen = v4.local_addr().map_or(port, |address| address.port());

@@ -95,6 +95,14 @@ impl<S> Mailbox<S> {
         }
     }
 
+    /// Wakes the receiver, if it sleeps, for news that are no letter: whoever falls asleep looks for
+    /// them after it has said so.
+    pub fn ring(&self) {
+        // The lock orders what the sender has done before against the receiver's falling asleep.
+        drop(self.lock());
+        self.wake();
+    }
+
     /// Moves all letters into `letters`, which must be empty, and the senders that are to be woken
     /// into `held_up`.
     pub fn take(&self, letters: &mut Vec<Letter<S>>, held_up: &mut Vec<ShardIndex>) {

@@ -2,25 +2,25 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
-use ferrymq_broker::{Directory, Limits, Shard, ShardIndex, ShardOptions};
-use ferrymq_protocol::time::Instant;
+use ferrymq_broker::{Directory, ShardIndex};
+use ferrymq_store::CommitError;
 use mio::net::TcpStream;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::acceptor::Admission;
-use crate::clock::Clock;
-use crate::config::{ServeOptions, SocketLimits};
-use crate::control::{Control, ControlPlane};
+use crate::broker::Broker;
+use crate::config::ServeOptions;
+use crate::control::ControlPlane;
+use crate::data::DataError;
 use crate::listen::{self, ListenError};
+use crate::log_threads::LogThreads;
 use crate::mailbox::{Letter, Mailbox};
-use crate::memory_store::MemoryStore;
 use crate::mio_network::MioNetwork;
-use crate::network::Network;
-use crate::store::Store;
+use crate::refusal::Refusal;
 use crate::turn::{Turn, TurnParts};
 
 /// A broker that runs. It goes on when this is dropped; see [`Self::stop`] and [`Self::join`].
@@ -29,12 +29,20 @@ pub struct Server {
     directory: Arc<Directory>,
     stop: Stop,
     threads: Vec<JoinHandle<()>>,
+    log: Option<LogThreads>,
 }
 
-/// Ends a broker.
-#[derive(Clone)]
+/// Ends a broker, also one that has not begun.
+#[derive(Clone, Default)]
 pub struct Stop {
-    post: Arc<[Mailbox<TcpStream>]>,
+    state: Arc<Mutex<Stopping>>,
+}
+
+#[derive(Default)]
+struct Stopping {
+    asked: bool,
+    /// The mailboxes of the broker's shards, once there are any.
+    post: Option<Arc<[Mailbox<TcpStream>]>>,
 }
 
 /// Why a broker did not start, or did not end well.
@@ -44,12 +52,15 @@ pub enum ServeError {
     /// An address could not be bound.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// What it keeps cannot be used.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// What it keeps cannot be written any more.
+    #[error(transparent)]
+    Log(#[from] CommitError),
     /// The system did not give us what we need.
     #[error("cannot start: {0}")]
     System(#[from] io::Error),
-    /// The system has no random numbers.
-    #[error("cannot start without random numbers: {0}")]
-    Random(#[from] getrandom::Error),
     /// A thread has ended by a bug.
     #[error("a part of the broker has crashed")]
     Crashed,
@@ -60,76 +71,77 @@ pub fn serve(options: ServeOptions) -> Result<(), ServeError> {
     // Before anything is bound, so that nobody who sees us listen can be answered by the default
     // of a signal.
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    let server = Server::start(options)?;
-    let stop = server.stop_handle();
+    let stop = Stop::default();
     let signals_end = signals.handle();
-    let watcher = thread::Builder::new().name("signals".to_owned()).spawn(move || {
-        let mut arrivals = signals.forever();
-        if arrivals.next().is_some() {
-            tracing::info!("shutting down");
-            stop.stop();
-        }
-        if arrivals.next().is_some() {
-            std::process::exit(1);
-        }
-    })?;
-    let ended = server.join();
+    let watcher = {
+        let stop = stop.clone();
+        thread::Builder::new().name("signals".to_owned()).spawn(move || {
+            let mut arrivals = signals.forever();
+            if arrivals.next().is_some() {
+                tracing::info!("shutting down");
+                stop.stop();
+            }
+            if arrivals.next().is_some() {
+                std::process::exit(1);
+            }
+        })?
+    };
+    let ended = Server::begin(options, stop).and_then(Server::join);
     signals_end.close();
     watcher.join().map_err(|_| ServeError::Crashed)?;
-    ended
+    match ended {
+        // That is what was asked for.
+        Err(ServeError::Data(DataError::Stopped)) => Ok(()),
+        ended => ended,
+    }
 }
 
 impl Server {
-    /// Binds and starts. When this returns, clients can connect.
+    /// Binds, reads what is kept, and starts. When this returns, clients can connect.
     pub fn start(options: ServeOptions) -> Result<Self, ServeError> {
-        let ServeOptions { listen, shards, limits, sockets, access, authority } = options;
+        Self::begin(options, Stop::default())
+    }
+
+    fn begin(options: ServeOptions, stop: Stop) -> Result<Self, ServeError> {
+        let ServeOptions { listen, shards, limits, sockets, data, access, authority } = options;
         let mut listeners = Vec::new();
         for listen in listen {
             listeners.append(&mut listen::bind(listen, sockets.backlog)?);
         }
         let addresses =
             listeners.iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
+        let admission = Arc::new(Admission::new(sockets.connections.min(open_files())));
+        let limits = Arc::new(limits);
 
-        let shards = shards.map_or_else(default_shards, std::num::NonZeroU16::get);
-        let clock = Clock::start(Instant::ZERO);
-        let (mut networks, mut mailboxes) = (Vec::new(), Vec::new());
-        for _ in 0..shards {
-            let (network, waker) = MioNetwork::new(clock)?;
-            networks.push(network);
-            mailboxes.push(Mailbox::new(waker));
-        }
-        let post: Arc<[Mailbox<TcpStream>]> = mailboxes.into();
-        let (control, control_thread) = ControlPlane::start(authority, Arc::clone(&post))?;
-        let directory = Arc::new(Directory::new(shards, getrandom::u64()?));
-        let common = Common {
-            post: Arc::clone(&post),
-            store: Arc::new(MemoryStore::new(shards)),
-            control,
-            admission: Arc::new(Admission::new(sockets.connections.min(open_files()))),
-            directory: Arc::clone(&directory),
-            limits: Arc::new(limits),
-            sockets,
+        let refusal = match data {
+            Some(_) => Some(Refusal::start(&listeners, &limits, sockets, Arc::clone(&admission))?),
+            None => None,
         };
-        let mut server =
-            Self { addresses, directory, stop: Stop { post }, threads: vec![control_thread] };
-        for (index, network) in (0u16..).map(ShardIndex).zip(networks) {
-            let shard = Shard::new(ShardOptions {
+        let opened = data.map(|data| data.open(&|| stop.is_asked())).transpose()?;
+        let broker = Broker::new(shards, &limits, &*access, opened)?;
+        let (control, control_thread) = ControlPlane::start(authority, Arc::clone(&broker.post))?;
+        let mut threads = vec![control_thread];
+        for (index, (network, shard)) in (0u16..).map(ShardIndex).zip(broker.shards) {
+            let turn = Turn::new(TurnParts {
+                network,
+                shard,
                 index,
-                limits: Arc::clone(&common.limits),
-                directory: Arc::clone(&common.directory),
-                access: access(index),
-                now: network.now(),
-                seed: getrandom::u64()?,
-                first_record: 1,
+                listeners: listen::share(&listeners)?,
+                post: Arc::clone(&broker.post),
+                store: Arc::clone(&broker.store),
+                control: control.clone(),
+                admission: Arc::clone(&admission),
+                limits: Arc::clone(&limits),
+                sockets,
             });
-            let listeners = share(&listeners)?;
-            let turn = Turn::new(common.parts(index, network, shard, listeners));
-            server.threads.push(run(index, turn, server.stop.clone())?);
+            threads.push(run(index, turn, stop.clone())?);
         }
-        for address in &server.addresses {
+        threads.extend(refusal.and_then(Refusal::stop));
+        for address in &addresses {
             tracing::info!("listening on {address}");
         }
-        Ok(server)
+        stop.attach(broker.post);
+        Ok(Self { addresses, directory: broker.directory, stop, threads, log: broker.log })
     }
 
     /// Where it listens.
@@ -152,54 +164,51 @@ impl Server {
         self.stop.stop();
     }
 
-    /// Waits for its end.
+    /// Waits for its end. When this returns, everything that it has kept is on the disk.
     pub fn join(self) -> Result<(), ServeError> {
         let crashed = self.threads.into_iter().map(JoinHandle::join).filter(Result::is_err).count();
-        if crashed == 0 { Ok(()) } else { Err(ServeError::Crashed) }
+        // Last, because shards may write until they end.
+        let written = self.log.map_or(Ok(Ok(())), LogThreads::end);
+        match written {
+            Ok(written) if crashed == 0 => Ok(written?),
+            _ => Err(ServeError::Crashed),
+        }
     }
 }
 
 impl Stop {
     /// Tells the broker to end.
     pub fn stop(&self) {
-        for mailbox in self.post.iter() {
-            mailbox.post(Letter::ShutDown);
-            mailbox.wake();
+        let mut state = self.lock();
+        state.asked = true;
+        if let Some(post) = &state.post {
+            end(post);
         }
+    }
+
+    fn is_asked(&self) -> bool {
+        self.lock().asked
+    }
+
+    /// There is a broker now.
+    fn attach(&self, post: Arc<[Mailbox<TcpStream>]>) {
+        let mut state = self.lock();
+        if state.asked {
+            end(&post);
+        }
+        state.post = Some(post);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Stopping> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What all turns share.
-struct Common {
-    post: Arc<[Mailbox<TcpStream>]>,
-    store: Arc<dyn Store>,
-    control: Arc<dyn Control>,
-    admission: Arc<Admission>,
-    directory: Arc<Directory>,
-    limits: Arc<Limits>,
-    sockets: SocketLimits,
-}
-
-impl Common {
-    fn parts(
-        &self,
-        index: ShardIndex,
-        network: MioNetwork,
-        shard: Shard,
-        listeners: Vec<mio::net::TcpListener>,
-    ) -> TurnParts<MioNetwork> {
-        TurnParts {
-            network,
-            shard,
-            index,
-            listeners,
-            post: Arc::clone(&self.post),
-            store: Arc::clone(&self.store),
-            control: Arc::clone(&self.control),
-            admission: Arc::clone(&self.admission),
-            limits: Arc::clone(&self.limits),
-            sockets: self.sockets,
-        }
+/// Tells shards to end.
+fn end(post: &[Mailbox<TcpStream>]) {
+    for mailbox in post {
+        mailbox.post(Letter::ShutDown);
+        mailbox.wake();
     }
 }
 
@@ -220,18 +229,6 @@ fn run(index: ShardIndex, turn: Turn<MioNetwork>, stop: Stop) -> io::Result<Join
         let _end_together = EndTogether(stop);
         while turn.run_once() {}
     })
-}
-
-fn share(listeners: &[TcpListener]) -> io::Result<Vec<mio::net::TcpListener>> {
-    listeners
-        .iter()
-        .map(|listener| listener.try_clone().map(mio::net::TcpListener::from_std))
-        .collect()
-}
-
-fn default_shards() -> u16 {
-    let cores = thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
-    u16::try_from(cores).unwrap_or(u16::MAX)
 }
 
 /// How many connections the process may open, after the limit was raised as far as it goes.

@@ -1,5 +1,7 @@
-//! The server from outside: its turn on a scripted network, and all of it over loopback.
+//! The server from outside: its turn on a scripted network, all of it over loopback, and again
+//! what was kept.
 
 mod loopback;
 mod peer;
+mod restart;
 mod turn;

@@ -112,6 +112,29 @@ pub(crate) fn connect(version: Version, client_id: &str, clean: bool) -> Vec<u8>
     packet(0x10, &body)
 }
 
+/// A CONNECT with a will of QoS 1 and no delay.
+pub(crate) fn connect_with_will(
+    version: Version,
+    client_id: &str,
+    clean: bool,
+    topic: &str,
+    payload: &[u8],
+) -> Vec<u8> {
+    let mut body = text("MQTT");
+    body.extend([version as u8, u8::from(clean) << 1 | 0x0c, 0, 60]);
+    if version == Version::V5 {
+        body.extend([5, 0x11, 0, 0, 2, 0x58]);
+    }
+    body.extend(text(client_id));
+    if version == Version::V5 {
+        body.push(0);
+    }
+    body.extend(text(topic));
+    body.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
+    body.extend(payload);
+    packet(0x10, &body)
+}
+
 pub(crate) fn subscribe(version: Version, packet_id: u16, filter: &str, qos: u8) -> Vec<u8> {
     let mut body = packet_id.to_be_bytes().to_vec();
     if version == Version::V5 {

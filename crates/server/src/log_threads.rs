@@ -1,0 +1,231 @@
+//! The threads of a durable store: one writes, one reads.
+//!
+//! Both sleep until something is wanted of them. Writing is not delayed to gather more: while one
+//! batch is on its way to the disk, the next one gathers by itself.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, JoinHandle, Thread};
+use std::time::{Duration, Instant};
+
+use ferrymq_broker::{Fetched, Round, ShardIndex};
+use ferrymq_store::{CommitError, RealDisk};
+use mio::net::TcpStream;
+
+use crate::durable_store::{Attendant, DurableStore};
+use crate::mailbox::{Letter, Mailbox};
+
+/// The threads that serve a store.
+pub(crate) struct LogThreads {
+    bells: Arc<Bells>,
+    writer: JoinHandle<Result<(), CommitError>>,
+    reader: JoinHandle<()>,
+}
+
+/// Wakes those who serve a store, and those who are served.
+pub(crate) struct Bells {
+    post: Arc<[Mailbox<TcpStream>]>,
+    writer: Bell,
+    reader: Bell,
+}
+
+/// Wakes one thread, or ends it.
+#[derive(Default)]
+struct Bell {
+    thread: OnceLock<Thread>,
+    ending: AtomicBool,
+}
+
+impl Bells {
+    pub(crate) fn new(post: Arc<[Mailbox<TcpStream>]>) -> Self {
+        Self { post, writer: Bell::default(), reader: Bell::default() }
+    }
+}
+
+impl Bell {
+    /// Wakes the thread if it sleeps. One that has not answered yet looks for work before it sleeps.
+    fn ring(&self) {
+        if let Some(thread) = self.thread.get() {
+            thread.unpark();
+        }
+    }
+
+    fn end(&self) {
+        self.ending.store(true, Ordering::Release);
+        self.ring();
+    }
+
+    /// This thread is the one that is rung for.
+    fn answer(&self) {
+        // It is set once, by the only thread that does this.
+        let _ = self.thread.set(thread::current());
+    }
+
+    fn is_ending(&self) -> bool {
+        self.ending.load(Ordering::Acquire)
+    }
+}
+
+impl Attendant for Bells {
+    fn commit_wanted(&self) {
+        self.writer.ring();
+    }
+
+    fn read_wanted(&self) {
+        self.reader.ring();
+    }
+
+    fn news(&self, shard: ShardIndex) {
+        if let Some(mailbox) = self.post.get(shard.as_usize()) {
+            mailbox.ring();
+        }
+    }
+
+    fn fetched(&self, fetched: Fetched) {
+        if let Some(mailbox) = self.post.get(fetched.session.shard.as_usize()) {
+            mailbox.post(Letter::Fetched(fetched));
+            mailbox.wake();
+        }
+    }
+
+    fn round(&self, round: &Arc<Round>) {
+        for mailbox in self.post.iter() {
+            mailbox.post(Letter::Round(Arc::clone(round)));
+            mailbox.wake();
+        }
+    }
+}
+
+impl LogThreads {
+    /// Starts them. If the log fails, all shards are told to end.
+    pub(crate) fn start(
+        store: &Arc<DurableStore<RealDisk>>,
+        bells: &Arc<Bells>,
+    ) -> io::Result<Self> {
+        let writer = {
+            let (store, bells) = (Arc::clone(store), Arc::clone(bells));
+            thread::Builder::new().name("log".to_owned()).spawn(move || {
+                let written = Writer::new(&store, &bells).run();
+                if let Err(error) = &written {
+                    tracing::error!("{error}");
+                    for mailbox in bells.post.iter() {
+                        mailbox.post(Letter::ShutDown);
+                        mailbox.wake();
+                    }
+                }
+                written
+            })?
+        };
+        let reader = {
+            let (store, bells) = (Arc::clone(store), Arc::clone(bells));
+            thread::Builder::new()
+                .name("log reader".to_owned())
+                .spawn(move || run_reader(&store, &bells))?
+        };
+        Ok(Self { bells: Arc::clone(bells), writer, reader })
+    }
+
+    /// Ends them, when all that was appended is on the disk.
+    pub(crate) fn end(self) -> thread::Result<Result<(), CommitError>> {
+        self.bells.reader.end();
+        self.reader.join()?;
+        self.bells.writer.end();
+        self.writer.join()
+    }
+}
+
+/// The thread that writes.
+struct Writer<'a> {
+    store: &'a DurableStore<RealDisk>,
+    bell: &'a Bell,
+    /// When everything that was written was last seen synced.
+    synced: Instant,
+    /// How long to wait before writing is tried again, after it could not be done.
+    patience: Option<Duration>,
+}
+
+impl<'a> Writer<'a> {
+    fn new(store: &'a DurableStore<RealDisk>, bells: &'a Bells) -> Self {
+        bells.writer.answer();
+        Self { store, bell: &bells.writer, synced: Instant::now(), patience: None }
+    }
+
+    fn run(mut self) -> Result<(), CommitError> {
+        loop {
+            // Asked before: what was appended before the end began is written.
+            let ending = self.bell.is_ending();
+            match self.store.commit() {
+                Ok(worked) => {
+                    if self.patience.take().is_some() {
+                        tracing::info!("the log can be written again");
+                    }
+                    self.sync_in_time()?;
+                    if !worked {
+                        if ending {
+                            return self.store.log().close();
+                        }
+                        self.rest();
+                    }
+                }
+                Err(error @ CommitError::NotWritten { .. }) if !ending => self.wait(&error),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn sync_in_time(&mut self) -> Result<(), CommitError> {
+        if !self.store.has_unsynced() {
+            self.synced = Instant::now();
+        } else if self.synced.elapsed() >= SYNC_INTERVAL {
+            self.store.sync()?;
+            self.synced = Instant::now();
+        }
+        Ok(())
+    }
+
+    /// Sleeps until there is something to write, or something written must be synced.
+    fn rest(&self) {
+        if self.store.has_unsynced() {
+            thread::park_timeout(SYNC_INTERVAL.saturating_sub(self.synced.elapsed()));
+        } else {
+            thread::park();
+        }
+    }
+
+    /// Waits until it is worth while to try again. More that is to be written is no reason.
+    fn wait(&mut self, error: &CommitError) {
+        let patience = match self.patience {
+            None => {
+                tracing::error!("{error}");
+                FIRST_PATIENCE
+            }
+            Some(patience) => (patience * 2).min(SYNC_INTERVAL),
+        };
+        self.patience = Some(patience);
+        let until = Instant::now() + patience;
+        while let left = until.saturating_duration_since(Instant::now())
+            && !left.is_zero()
+            && !self.bell.is_ending()
+        {
+            thread::park_timeout(left);
+        }
+    }
+}
+
+fn run_reader(store: &DurableStore<RealDisk>, bells: &Bells) {
+    bells.reader.answer();
+    while !bells.reader.is_ending() {
+        let more = (0..READS_PER_PIECE).all(|_| store.read());
+        store.go_round();
+        if !more {
+            thread::park();
+        }
+    }
+}
+
+/// How long what was written may be without being synced.
+const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+const FIRST_PATIENCE: Duration = Duration::from_millis(100);
+/// Fetches that are answered before a round goes on by a piece.
+const READS_PER_PIECE: usize = 16;

@@ -1,0 +1,107 @@
+//! What clients are told while the broker starts: come again later.
+//!
+//! It is a broker without sessions that lets nobody in, on the same listeners as the one that is
+//! about to start, so that a long start is answered in the client's own protocol and with all the
+//! limits that strangers meet later too.
+
+use std::io;
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use ferrymq_broker::{
+    Access, Ask, Asker, Directory, Limits, Question, Shard, ShardIndex, ShardOptions, Verdict,
+};
+use ferrymq_codec::ReasonCode;
+use ferrymq_protocol::time::Instant;
+use mio::net::TcpStream;
+
+use crate::acceptor::Admission;
+use crate::clock::Clock;
+use crate::config::SocketLimits;
+use crate::control::Control;
+use crate::listen;
+use crate::mailbox::{Letter, Mailbox};
+use crate::memory_store::MemoryStore;
+use crate::mio_network::MioNetwork;
+use crate::network::Network;
+use crate::turn::{Turn, TurnParts};
+
+/// A thread that refuses every client.
+pub(crate) struct Refusal {
+    post: Arc<[Mailbox<TcpStream>]>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Refusal {
+    /// Begins to refuse those who come to these listeners.
+    pub(crate) fn start(
+        listeners: &[TcpListener],
+        limits: &Arc<Limits>,
+        sockets: SocketLimits,
+        admission: Arc<Admission>,
+    ) -> io::Result<Self> {
+        let (network, waker) = MioNetwork::new(Clock::start(Instant::ZERO))?;
+        let post: Arc<[Mailbox<TcpStream>]> = Arc::new([Mailbox::new(waker)]);
+        let limits = Arc::new(Limits { sys_interval: Duration::ZERO, ..Limits::clone(limits) });
+        let shard = Shard::new(ShardOptions {
+            index: ShardIndex(0),
+            limits: Arc::clone(&limits),
+            directory: Arc::new(Directory::new(1, random()?)),
+            access: Box::new(NobodyYet),
+            now: network.now(),
+            seed: random()?,
+            first_record: 1,
+        });
+        let mut turn = Turn::new(TurnParts {
+            network,
+            shard,
+            index: ShardIndex(0),
+            listeners: listen::share(listeners)?,
+            post: Arc::clone(&post),
+            store: Arc::new(MemoryStore::new(1)),
+            control: Arc::new(NobodyYet),
+            admission,
+            limits,
+            sockets,
+        });
+        let thread = thread::Builder::new()
+            .name("refusal".to_owned())
+            .spawn(move || while turn.run_once() {})?;
+        Ok(Self { post, thread: Some(thread) })
+    }
+
+    /// Leaves the listeners to others. Those who were refused last may still read that: the thread
+    /// ends when they have.
+    pub(crate) fn stop(mut self) -> Option<JoinHandle<()>> {
+        self.thread.take()
+    }
+}
+
+impl Drop for Refusal {
+    fn drop(&mut self) {
+        for mailbox in self.post.iter() {
+            mailbox.post(Letter::ShutDown);
+            mailbox.wake();
+        }
+    }
+}
+
+fn random() -> io::Result<u64> {
+    getrandom::u64().map_err(io::Error::other)
+}
+
+struct NobodyYet;
+
+impl Access for NobodyYet {
+    fn decide(&mut self, _asker: &Asker<'_>, _question: &Question<'_>) -> Option<Verdict> {
+        Some(Verdict::Deny(ReasonCode::ServerUnavailable))
+    }
+}
+
+impl Control for NobodyYet {
+    fn ask(&self, _ask: Ask) {
+        // Every question was answered at once.
+    }
+}
