@@ -1,6 +1,7 @@
 //! `ferrymq serve`: the broker.
 
 mod flood;
+mod keep;
 mod sleepers;
 
 use std::io::IsTerminal;
@@ -15,6 +16,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use self::flood::FloodGate;
+use self::keep::KeepArguments;
 
 /// Run the broker.
 #[derive(Args, Debug)]
@@ -35,6 +37,8 @@ pub(crate) struct ServeArguments {
     /// example `client=phone-*,user=app,expiry=7d,messages=100000,bytes=64M,resume`
     #[arg(long, value_name = "RULE", value_parser = sleepers::parse)]
     pub(crate) sleepers: Vec<Sleepers>,
+    #[command(flatten)]
+    pub(crate) keep: KeepArguments,
     /// Log every detail, and every line of a flood
     #[arg(short, long)]
     pub(crate) verbose: bool,
@@ -44,25 +48,26 @@ pub(crate) struct ServeArguments {
 pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<()> {
     log_to_stderr(arguments.verbose);
     // The words name the cause already: the chain of causes would say it twice.
-    ferrymq_server::serve(options(arguments)).map_err(|error| anyhow!("{error}"))
+    ferrymq_server::serve(options(arguments)?).map_err(|error| anyhow!("{error}"))
 }
 
-fn options(arguments: &ServeArguments) -> ServeOptions {
+fn options(arguments: &ServeArguments) -> anyhow::Result<ServeOptions> {
     let port = arguments.port;
     let listen = if arguments.bind.is_empty() {
         vec![Listen::Loopback { port }]
     } else {
         arguments.bind.iter().map(|address| Listen::At(SocketAddr::new(*address, port))).collect()
     };
-    ServeOptions {
+    let mut limits = limits(arguments.max_packet_size);
+    limits.sleepers.clone_from(&arguments.sleepers);
+    arguments.keep.set_levels(&mut limits);
+    Ok(ServeOptions {
         listen,
         shards: arguments.shards.and_then(NonZeroU16::new),
-        limits: Limits {
-            sleepers: arguments.sleepers.clone(),
-            ..limits(arguments.max_packet_size)
-        },
+        limits,
+        data: arguments.keep.data()?,
         ..ServeOptions::default()
-    }
+    })
 }
 
 /// The default limits, with room for two of the largest packets in the queue of a session. The
@@ -104,7 +109,7 @@ mod tests {
     }
 
     fn parse(line: &str) -> ServeOptions {
-        options(&Line::parse_from(line.split(' ')).serve)
+        options(&Line::parse_from(line.split(' ')).serve).expect("the line is right")
     }
 
     #[test]

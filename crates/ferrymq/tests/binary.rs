@@ -5,10 +5,13 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 #[test]
 fn wrong_words_are_answered_with_advice_and_status_1() {
@@ -162,6 +165,55 @@ fn broker_with_few_files_lets_clients_in_as_others_leave() {
 }
 
 #[test]
+fn what_was_acknowledged_survives_kill_9() {
+    let broker = Broker::start();
+    broker.run(&["sub", "-E", "-i", "reader", "-c", "-q", "1", "-t", "kept/#"], b"");
+    broker.run(&["pub", "-t", "kept/a", "-q", "1", "-m", "queued"], b"");
+    broker.run(&["pub", "-t", "kept/b", "-q", "2", "-m", "retained", "-r"], b"");
+    let next = broker.kill_and_start_again();
+    let session = ["sub", "-i", "reader", "-c", "-q", "1", "-t", "kept/#", "-v", "-C", "2", "-R"];
+    let output = next.run(&session, b"");
+    assert_eq!(output.stdout, b"kept/a queued\nkept/b retained\n");
+    let output = next.run(&["sub", "-t", "#", "-C", "1", "-v"], b"");
+    assert_eq!(output.stdout, b"kept/b retained\n");
+}
+
+#[test]
+fn second_broker_on_a_directory_is_told_who_has_it() {
+    let broker = Broker::start();
+    let data = broker.data.path().to_str().expect("it is plain text");
+    let output = run(&["-p", "0", "--durability", "power", "--data", data], b"");
+    assert_eq!(output.status.code(), Some(1));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    let who = format!("in use by process {}", broker.child.id());
+    assert!(errors.contains(data) && errors.contains(&who), "{errors}");
+}
+
+#[test]
+fn data_directory_is_for_its_owner_only() {
+    let parent = tempfile::tempdir().expect("there is room for files");
+    let data = parent.path().join("new/data");
+    let mut command = command(&["-p", "0", "--segment-bytes", "1000000"]);
+    command.arg("--data").arg(&data);
+    let _broker = Broker::start_as(command);
+    for directory in [data.clone(), data.join("log")] {
+        let mode = std::fs::metadata(&directory).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{}", directory.display());
+    }
+}
+
+#[test]
+fn broker_that_keeps_nothing_touches_no_directory() {
+    let broker = Broker::start_as({
+        let mut command = command(&["-p", "0", "--durability", "none"]);
+        command.env_remove("FERRYMQ_DATA");
+        command
+    });
+    broker.run(&["pub", "-t", "a", "-q", "1", "-m", "x", "-r"], b"");
+    assert_eq!(std::fs::read_dir(broker.data.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn strangers_do_not_flood_the_log() {
     let mut broker = Broker::start();
     for _ in 0..2_000 {
@@ -177,10 +229,11 @@ fn strangers_do_not_flood_the_log() {
     assert!(log <= lines, "{log} lines in {begun} s");
 }
 
-/// A broker of this machine. It ends with the test.
+/// A broker of this machine. It ends with the test, and so does what it keeps.
 struct Broker {
     child: Child,
     address: SocketAddr,
+    data: TempDir,
     /// Lines of its log.
     log: mpsc::Receiver<String>,
     started: Instant,
@@ -188,10 +241,15 @@ struct Broker {
 
 impl Broker {
     fn start() -> Self {
-        Self::start_as(command(&["-p", "0"]))
+        Self::start_as(command(&["-p", "0", "--segment-bytes", "1000000"]))
     }
 
-    fn start_as(mut command: Command) -> Self {
+    fn start_as(command: Command) -> Self {
+        Self::start_in(tempfile::tempdir().expect("there is room for files"), command)
+    }
+
+    fn start_in(data: TempDir, mut command: Command) -> Self {
+        command.env("FERRYMQ_DATA", data.path()).env("FERRYMQ_DURABILITY", "power");
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary was built");
         let stderr = BufReader::new(child.stderr.take().expect("it is piped"));
         let (lines, log) = mpsc::channel();
@@ -199,11 +257,20 @@ impl Broker {
             stderr.lines().map_while(Result::ok).try_for_each(|line| lines.send(line))
         });
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut broker = Self { child, address, log, started: Instant::now() };
+        let mut broker = Self { child, address, data, log, started: Instant::now() };
         let line = broker.wait_for("listening on 127.0.0.1:");
         let port = line.rsplit(':').next().and_then(|port| port.parse().ok());
         broker.address.set_port(port.expect("the line ends with the port"));
         broker
+    }
+
+    /// Ends it without a word, and starts another one on what it has kept.
+    fn kill_and_start_again(mut self) -> Self {
+        self.child.kill().expect("it runs");
+        wait(&mut self.child);
+        let nothing = tempfile::tempdir().expect("there is room for files");
+        let data = std::mem::replace(&mut self.data, nothing);
+        Self::start_in(data, command(&["-p", "0", "--segment-bytes", "1000000"]))
     }
 
     fn wait_for(&self, words: &str) -> String {
@@ -259,7 +326,9 @@ impl Drop for Broker {
 
 fn command(words: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ferrymq"));
-    command.args(words).env_remove("RUST_LOG").stdin(Stdio::null());
+    // Who has no directory of its own keeps nothing.
+    command.args(words).env_remove("RUST_LOG").env("FERRYMQ_DURABILITY", "none");
+    command.stdin(Stdio::null());
     command
 }
 
