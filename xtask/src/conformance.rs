@@ -43,7 +43,7 @@ impl Broker {
     fn start(house: &House) -> Result<Self, String> {
         let failure = |error: io::Error| format!("ferrymq: {error}");
         let mut command = Command::new(house.target.join("release/ferrymq"));
-        command.args(["serve", "--port", "0"]).stderr(Stdio::piped());
+        command.args(["serve", "--port", "0", "--durability", "none"]).stderr(Stdio::piped());
         let mut process = command.spawn().map_err(failure)?;
         let stderr = process.stderr.take().expect("it was piped above");
         let mut lines = BufReader::new(stderr).lines();

@@ -10,8 +10,9 @@ use support::Server;
 
 #[test]
 fn ferrymq_keeps_every_statement() {
+    let data = tempfile::tempdir().expect("there is room for files");
     let mut command = Command::new(binary());
-    command.args(["serve", "-p", "0"]);
+    command.args(["serve", "-p", "0", "--data"]).arg(data.path());
     let server = Server::start(command, |line| {
         let (_, address) = line.split_once("listening on ")?;
         let address = address.split_whitespace().next()?;

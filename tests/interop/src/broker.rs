@@ -6,6 +6,8 @@ use std::net::{Ipv6Addr, TcpListener};
 use std::process::Command;
 use std::time::Duration;
 
+use tempfile::TempDir;
+
 use crate::environment;
 use crate::output::Program;
 
@@ -14,6 +16,8 @@ use crate::output::Program;
 pub struct Broker {
     /// Ends the process when it is dropped.
     _program: Program,
+    /// What it keeps is removed after that.
+    _data: TempDir,
     port: u16,
 }
 
@@ -90,17 +94,22 @@ fn start_ferrymq(port: u16, max_packet_size: Option<u32>) -> Broker {
     if let Some(bytes) = max_packet_size {
         command.arg("--max-packet-size").arg(bytes.to_string());
     }
+    let data = scratch();
+    command.arg("--data").arg(data.path());
+    if let Ok(mode) = env::var("FERRYMQ_INTEROP_DURABILITY") {
+        command.args(["--durability", &mode]);
+    }
     let mut program = Program::start(&mut command);
     let line = program.line_where(START, |line| line.contains(LISTENING));
     let after = line.split(LISTENING).nth(1).expect("the line was chosen for these words");
     let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
     let port = digits.parse().expect("a port follows the address");
-    Broker { _program: program, port }
+    Broker { _program: program, _data: data, port }
 }
 
 fn start_mosquitto(port: u16, max_packet_size: Option<u32>) -> Broker {
-    // Tests of one executable run at the same time, but never on the same port.
-    let path = environment::scratch().join(format!("mosquitto-{port}.conf"));
+    let data = scratch();
+    let path = data.path().join("mosquitto.conf");
     let mut lines = vec!["allow_anonymous true".to_owned(), format!("listener {port} 127.0.0.1")];
     if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
         lines.push(format!("listener {port} ::1"));
@@ -113,8 +122,12 @@ fn start_mosquitto(port: u16, max_packet_size: Option<u32>) -> Broker {
     command.arg("-c").arg(&path);
     let mut program = Program::start(&mut command);
     program.line_where(START, |line| line.ends_with(" running"));
-    fs::remove_file(&path).expect("the file was written above");
-    Broker { _program: program, port }
+    Broker { _program: program, _data: data, port }
+}
+
+/// A directory for one broker.
+fn scratch() -> TempDir {
+    TempDir::new_in(environment::scratch()).expect("the target directory takes files")
 }
 
 /// The words that a broker logs before the port of its IPv4 listener.

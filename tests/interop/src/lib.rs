@@ -10,6 +10,7 @@
 //!
 //! `FERRYMQ_BIN` names another binary, `FERRYMQ_INTEROP_BROKER=mosquitto` runs
 //! everything against Debian's Mosquitto: a check of the tests themselves.
+//! `FERRYMQ_INTEROP_DURABILITY` is the broker's `--durability`.
 
 mod broker;
 mod client;
