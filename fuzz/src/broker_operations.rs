@@ -1,5 +1,6 @@
 //! Operations on a broker beside the model of its tests: connections, subscriptions and messages of
-//! clients that keep the rules, while mail, records and the store take their time.
+//! clients that keep the rules, while mail, records and the store take their time, and the process
+//! ends now and then.
 
 #[path = "../../crates/broker/tests/operations/mod.rs"]
 mod operations;
@@ -29,7 +30,7 @@ pub fn broker_operations(data: &[u8]) {
 }
 
 fn operation(data: &mut Unstructured<'_>) -> Result<Op> {
-    let kind = octet(data)? % 24;
+    let kind = octet(data)? % 25;
     Ok(match kind {
         0..3 => connect(data)?,
         3 => Op::Cut { client: number(data)? },
@@ -55,7 +56,8 @@ fn operation(data: &mut Unstructured<'_>) -> Result<Op> {
         20 => Op::Fetches(data.arbitrary()?),
         21 => Op::AnswerFetches { well: data.arbitrary()? },
         22 => Op::HoldMail(data.arbitrary()?),
-        _ => Op::Pass { seconds: octet(data)? },
+        23 => Op::Pass { seconds: octet(data)? },
+        _ => Op::Crash { shards: 1 + u16::from(octet(data)? % 3), lost: number(data)? },
     })
 }
 

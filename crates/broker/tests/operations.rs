@@ -8,9 +8,14 @@ mod world;
 
 use proptest::prelude::*;
 
-use operations::run_in;
+use operations::{Op, run_in};
 use strategy::op;
 use world::World;
+
+fn op_or_crash() -> impl Strategy<Value = Op> {
+    let crash = (1..=3_u16, 0..40_usize).prop_map(|(shards, lost)| Op::Crash { shards, lost });
+    prop_oneof![10 => op(), 1 => crash]
+}
 
 proptest! {
     #![proptest_config(ProptestConfig {
@@ -23,6 +28,14 @@ proptest! {
     fn clients_get_what_they_are_owed(
         shards in 1..=3_u16,
         ops in prop::collection::vec(op(), 1..120),
+    ) {
+        run_in(World::new(shards), &ops, |_, _| {});
+    }
+
+    #[test]
+    fn clients_get_what_they_are_owed_wherever_the_process_ends(
+        shards in 1..=3_u16,
+        ops in prop::collection::vec(op_or_crash(), 1..120),
     ) {
         run_in(World::new(shards), &ops, |_, _| {});
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU16;
 
-use ferrymq_codec::{Packet, PacketId, Property, QoS, Version};
+use ferrymq_codec::{Acknowledgement, Packet, PacketId, Property, QoS, Version};
 
 use crate::world::{Client, Connecting, Got, Received, World};
 
@@ -20,7 +20,11 @@ pub(super) struct Peer {
     pub(super) session: usize,
     pub(super) subscriptions: BTreeMap<usize, Subscription>,
     /// What is still to be answered.
-    pub(super) to_answer: Vec<(MakePacket, u16)>,
+    pub(super) to_answer: Vec<(Answer, u16)>,
+    /// QoS 1 messages that it has not acknowledged, by packet identifier.
+    unacknowledged: BTreeMap<u16, usize>,
+    /// QoS 1 messages that it has acknowledged since that was asked for.
+    pub(super) acknowledged: Vec<usize>,
     /// Packets that were taken while something else was done.
     pub(super) early: Vec<Got>,
     /// QoS 2 messages that it has received and that were not released.
@@ -56,6 +60,8 @@ impl Peer {
             session: 0,
             subscriptions: BTreeMap::new(),
             to_answer: Vec::new(),
+            unacknowledged: BTreeMap::new(),
+            acknowledged: Vec::new(),
             early: Vec::new(),
             received: BTreeSet::new(),
             publishing: Vec::new(),
@@ -103,6 +109,8 @@ impl Peer {
         self.expiry = 0;
         self.subscriptions.clear();
         self.to_answer.clear();
+        self.unacknowledged.clear();
+        self.acknowledged.clear();
         self.received.clear();
         self.publishing.clear();
         self.publishes_again = false;
@@ -126,8 +134,11 @@ impl Peer {
         if self.to_answer.is_empty() {
             return false;
         }
-        let (make, id) = self.to_answer.remove(which % self.to_answer.len());
-        world.ack(connection, make, id);
+        let (answer, id) = self.to_answer.remove(which % self.to_answer.len());
+        if answer == Answer::Acknowledge {
+            self.acknowledged.extend(self.unacknowledged.remove(&id));
+        }
+        world.ack(connection, answer.packet(), id);
         true
     }
 
@@ -153,11 +164,11 @@ impl Peer {
             Got::PubRec(id, reason) => {
                 assert!(!reason.is_error());
                 self.publishing.retain(|(known, _)| known.get() != id);
-                self.to_answer.push((Packet::PubRel, id));
+                self.to_answer.push((Answer::Release, id));
             }
             Got::PubRel(id, _) => {
                 self.received.remove(&id);
-                self.to_answer.push((Packet::PubComp, id));
+                self.to_answer.push((Answer::Complete, id));
             }
             Got::PubAck(..) | Got::PubComp(..) | Got::SubAck(_) | Got::UnsubAck(_) => {}
             other => panic!("{} did not expect {other:?}", self.id),
@@ -170,11 +181,18 @@ impl Peer {
         assert!(self.open, "{}: a message before CONNACK", self.id);
         let mut is_repetition = false;
         match (received.qos, received.packet_id) {
-            (QoS::AtLeastOnce, Some(id)) => self.to_answer.push((Packet::PubAck, id)),
+            (QoS::AtLeastOnce, Some(id)) => {
+                self.unacknowledged.remove(&id);
+                // It may get the same through the group, or because it was retained.
+                if !received.retain && received.identifiers != [super::identifier(super::GROUP)] {
+                    self.unacknowledged.insert(id, number(&received.payload));
+                }
+                self.to_answer.push((Answer::Acknowledge, id));
+            }
             (QoS::ExactlyOnce, Some(id)) => {
                 is_repetition = !self.received.insert(id);
                 assert!(!is_repetition || received.dup, "{}: {received:?}", self.id);
-                self.to_answer.push((Packet::PubRec, id));
+                self.to_answer.push((Answer::Receive, id));
             }
             _ => {}
         }
@@ -211,8 +229,25 @@ pub(super) struct Subscription {
     pub(super) as_published: bool,
 }
 
-/// The packets of a client that wants something.
-type MakePacket = fn(ferrymq_codec::Acknowledgement<'static>) -> Packet<'static>;
+/// How a client answers a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    Acknowledge,
+    Receive,
+    Release,
+    Complete,
+}
+
+impl Answer {
+    fn packet(self) -> fn(Acknowledgement<'static>) -> Packet<'static> {
+        match self {
+            Self::Acknowledge => Packet::PubAck,
+            Self::Receive => Packet::PubRec,
+            Self::Release => Packet::PubRel,
+            Self::Complete => Packet::PubComp,
+        }
+    }
+}
 
 /// What a client accepts that does not want big messages.
 const SMALL_PACKETS: u32 = 4_000;
