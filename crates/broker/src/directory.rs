@@ -36,6 +36,8 @@ pub struct Directory {
     versions: Box<[AtomicU64]>,
     /// Counts the changes of what is retained; raised under the lock of that table.
     retained_version: AtomicU64,
+    /// The version of the last change that has left a topic without a message.
+    cleared_version: AtomicU64,
     next_session: AtomicU64,
     shards: u16,
     seed: u64,
@@ -102,6 +104,7 @@ impl Directory {
             retained: RwLock::new(Retained { table, bytes }),
             versions: (0..VERSIONS).map(|_| AtomicU64::new(1)).collect(),
             retained_version: AtomicU64::new(retained_version),
+            cleared_version: AtomicU64::new(0),
             next_session: AtomicU64::new(next_session.0),
             shards,
             seed,
@@ -255,6 +258,9 @@ impl Directory {
         let changed = old.is_some() || message.is_some();
         if changed {
             self.retained_version.store(version, Ordering::SeqCst);
+            if message.is_none() {
+                self.cleared_version.store(version, Ordering::SeqCst);
+            }
         }
         Retention {
             version: NonZeroU64::new(version).filter(|_| changed),
@@ -279,6 +285,14 @@ impl Directory {
                 found.push(Arc::clone(&entry.message));
             }
         })
+    }
+
+    /// Whether the topic has no message any more, and has had one in this version.
+    pub(crate) fn was_cleared_after(&self, topic: &str, version: u64) -> bool {
+        self.cleared_version.load(Ordering::SeqCst) > version && {
+            let retained = self.retained.read().unwrap_or_else(PoisonError::into_inner);
+            !retained.table.contains(TopicName::trusted(topic))
+        }
     }
 
     /// Visits retained messages and the versions that they came with, until `visit` says that the

@@ -14,6 +14,7 @@ use crate::limits::Limits;
 use crate::mail::Outbox;
 use crate::metrics::ShardMetrics;
 use crate::output::Output;
+use crate::overtaken::Overtaken;
 use crate::record::{Fetch, Record, RecordBatch};
 
 /// The effects of a turn so far, and what is at hand to make more.
@@ -37,6 +38,7 @@ pub(crate) struct Effects {
     /// Deliveries made for the packets of one connection.
     pub(crate) deliveries: usize,
     records: Vec<Record>,
+    overtaken: Overtaken,
     next_counter: u64,
     next_fetch: u32,
     /// Whether an answer waits until one of the records is synced.
@@ -69,6 +71,7 @@ impl Effects {
             awaiting_synced: VecDeque::new(),
             deliveries: 0,
             records: Vec::new(),
+            overtaken: Overtaken::default(),
             next_counter: first_record,
             next_fetch: 0,
             needs_sync: false,
@@ -86,6 +89,9 @@ impl Effects {
 
     /// Makes a record and gives it its number. If an answer waits for it, it is also promised.
     pub(crate) fn record(&mut self, record: Record) -> RecordNumber {
+        if self.directory.shards() > 1 {
+            self.overtaken.note(&record);
+        }
         self.records.push(record);
         let counter = self.next_counter;
         self.next_counter += 1;
@@ -125,7 +131,12 @@ impl Effects {
         self.next_fetch
     }
 
+    /// The records since the last call, which the log has by now.
     pub(crate) fn take_records(&mut self, now: Instant) -> Option<RecordBatch> {
+        for record in self.overtaken.follow(&self.directory) {
+            self.record(record);
+        }
+        self.overtaken.hand_over();
         if self.records.is_empty() {
             return None;
         }

@@ -25,6 +25,7 @@ mod message;
 mod metrics;
 mod no_space;
 mod output;
+mod overtaken;
 mod publish;
 mod queue;
 mod record;

@@ -55,6 +55,11 @@ impl<M> RetainedTable<M> {
         self.entries.remove(key_of(topic).as_str())
     }
 
+    /// Whether a topic has a message.
+    pub(crate) fn contains(&self, topic: TopicName<'_>) -> bool {
+        self.entries.contains_key(key_of(topic).as_str())
+    }
+
     /// Visits up to `limit` messages whose topic matches, in the order of the table, and returns
     /// where to go on; `None` at the end. The page is shorter, even empty, where few topics match:
     /// no call looks at more than a fixed multiple of `limit` keys.

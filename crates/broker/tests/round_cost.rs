@@ -1,69 +1,21 @@
 //! What a round costs: a bounded piece of work in each turn, and next to nothing when there is
 //! nothing to say.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod alone;
 
-use ferrymq_broker::{
-    AllowAll, Directory, Extents, Limits, LogState, Progress, Reading, Record, RecordBatch, Round,
-    Shard, ShardIndex, ShardOptions,
-};
+use std::sync::Arc;
+
+use ferrymq_broker::{Extents, Limits, LogState, Round, Shard, ShardIndex};
 use ferrymq_codec::{
-    Connect, Delivery, Packet, PacketId, Properties, Property, PropertyBuffer, Publish, QoS,
-    Subscribe, SubscriptionFilters, SubscriptionOptions, TopicFilter, TopicName, Version,
+    Delivery, Packet, PacketId, Properties, Publish, QoS, Subscribe, SubscriptionFilters,
+    SubscriptionOptions, TopicFilter, TopicName,
 };
 use ferrymq_protocol::time::Instant;
 
-const NOW: Instant = Instant::from_nanos(1_000_000_000);
+use alone::{NOW, take_records, visit};
 
 fn shard(limits: Limits) -> Shard {
-    let limits = Arc::new(Limits { sys_interval: Duration::ZERO, ..limits });
-    Shard::new(ShardOptions {
-        index: ShardIndex(0),
-        limits,
-        directory: Arc::new(Directory::new(1, 7)),
-        access: Box::new(AllowAll),
-        now: NOW,
-        seed: 7,
-        first_record: 1,
-    })
-}
-
-/// A client that connects, sends these packets, and goes.
-fn visit(shard: &mut Shard, client_id: &str, packets: &[Packet<'_>]) {
-    let mut properties = PropertyBuffer::new();
-    properties.push(Property::SessionExpiryInterval(3600)).expect("fits");
-    let connect = Packet::Connect(Connect {
-        version: Version::V5,
-        clean_start: false,
-        keep_alive: 0,
-        client_id,
-        will: None,
-        username: None,
-        password: None,
-        properties: properties.as_properties(),
-    });
-    let id = shard.open("127.0.0.1:50000".parse().expect("an address"), NOW);
-    for packet in std::iter::once(&connect).chain(packets) {
-        let mut bytes = Vec::new();
-        packet.encode(Version::V5, &mut bytes).expect("a packet that fits");
-        let (taken, reading) = shard.receive(id, &bytes, NOW);
-        assert!(taken == bytes.len() && reading != Reading::Ended, "{client_id}: {reading:?}");
-        take_records(shard);
-    }
-    shard.peer_closed(id, None, NOW);
-    take_records(shard);
-    shard.remove(id);
-    shard.take_closing(&mut Vec::new());
-    shard.take_dirty(&mut Vec::new());
-}
-
-fn take_records(shard: &mut Shard) -> Vec<Record> {
-    let Some(RecordBatch { first, records, .. }) = shard.take_records(NOW) else {
-        return Vec::new();
-    };
-    shard.durable(Progress::all(first + records.len() as u64 - 1), NOW);
-    records
+    alone::shards(1, limits).remove(0)
 }
 
 fn subscribe(filters: &[u8]) -> Packet<'_> {
