@@ -257,8 +257,10 @@ impl SegmentName {
         };
         let id = u32::try_from(number(8)?).ok()?;
         let segment = Self { id, first: number(16)?, salt: number(16)? };
-        // Only the one way to write it: no signs, no capitals, nothing behind.
-        (segment.to_string() == name).then_some(segment)
+        // Only the one way to write it: no signs, no capitals, nothing behind. And no number of
+        // which there could not be enough higher ones.
+        let is_ours = segment.to_string() == name && id < MAXIMUM_ID && segment.first < 1 << 62;
+        is_ours.then_some(segment)
     }
 
     /// What each checksum in the segment begins with.
@@ -312,5 +314,8 @@ pub(crate) fn in_memory(bytes: u64) -> usize {
 pub(crate) fn on_disk(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
+
+/// More segments than a disk can ever have held.
+const MAXIMUM_ID: u32 = u32::MAX >> 1;
 
 const SUFFIX: &str = ".segment";

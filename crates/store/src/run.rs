@@ -189,9 +189,12 @@ impl Frames {
         encode(&mut self.bytes);
         let length = self.bytes.len().saturating_sub(start + 2);
         assert!(length <= MAXIMUM_RECORD_BYTES, "a record of {length} bytes is too large");
-        let mut prefix = Vec::with_capacity(varint::MAXIMUM_BYTES);
-        varint::put(&mut prefix, (length as u64) << 1 | u64::from(readable));
-        self.bytes.splice(start..start + 2, prefix);
+        let (prefix, count) = varint::encode((length as u64) << 1 | u64::from(readable));
+        let prefix = prefix.get(..count).unwrap_or_default();
+        match self.bytes.get_mut(start..start + 2) {
+            Some(room) if count == 2 => room.copy_from_slice(prefix),
+            _ => drop(self.bytes.splice(start..start + 2, prefix.iter().copied())),
+        }
     }
 }
 

@@ -5,12 +5,25 @@
 pub(crate) const MAXIMUM_BYTES: usize = 10;
 
 /// Appends a number.
-pub(crate) fn put(out: &mut Vec<u8>, mut number: u64) {
-    while number >= 0x80 {
-        out.push(number.to_le_bytes()[0] | 0x80);
+pub(crate) fn put(out: &mut Vec<u8>, number: u64) {
+    let (bytes, count) = encode(number);
+    out.extend(bytes.iter().take(count));
+}
+
+/// A number's bytes, and how many they are.
+pub(crate) fn encode(mut number: u64) -> ([u8; MAXIMUM_BYTES], usize) {
+    let mut bytes = [0; MAXIMUM_BYTES];
+    let mut count = 0;
+    for byte in &mut bytes {
+        let more = number >= 0x80;
+        *byte = number.to_le_bytes()[0] & 0x7F | u8::from(more) << 7;
+        count += 1;
         number >>= 7;
+        if !more {
+            break;
+        }
     }
-    out.push(number.to_le_bytes()[0]);
+    (bytes, count)
 }
 
 /// Takes a number from the front of the bytes; `None` if there is none.
