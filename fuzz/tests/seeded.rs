@@ -29,6 +29,11 @@ fn encode_decode() {
 }
 
 #[test]
+fn log_replay() {
+    run(ferrymq_fuzz::log_replay, SEGMENTS, 20_000);
+}
+
+#[test]
 fn server_link() {
     run(ferrymq_fuzz::server_link, FROM_CLIENTS, 50_000);
 }
@@ -93,6 +98,14 @@ const FROM_SERVERS: &[&[u8]] = &[
     b"\x14\x72\x50\x02\0\x02\x50\x02\0\x06\x70\x02\0\x06\x40\x02\0\x05",
     b"\x94\x72\x50\x02\0\x02\x50\x02\0\x06\x70\x02\0\x06\x70\x02\0\x02",
     b"\0\0\x20\x09\0\x9C\x06\x1C\0\x03a:1",
+];
+
+/// Good data for the target that replays a log: any octets say something.
+const SEGMENTS: &[&[u8]] = &[
+    b"\x01\x08\x01\xFF\x01\x02\x00\x11\x22\x33\x44\xFF\x01\x08",
+    &[0x08; 200],
+    &[0x5A; 256],
+    b"\x01\x08\x03\x01\x01\x03\x01\x11\x22\x33\x44\x55\x66\x00\x08\xFF\x02\x03\x01\x01\x12\x23\x34\x00\x00\x09",
 ];
 
 /// Good data for the targets that read packets.

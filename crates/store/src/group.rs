@@ -5,7 +5,7 @@ use std::io;
 use crate::disk::{DiskFile, read_full};
 use crate::format::{
     BATCH_HEADER_BYTES, BATCH_MAGIC, BatchHeader, FRAME_HEADER_BYTES, FrameHeader, FrameRecord,
-    in_memory,
+    Kind, in_memory,
 };
 use crate::index::GROUP_BYTES;
 use crate::run::Frame;
@@ -55,7 +55,7 @@ impl Group {
             if !header.verify(frame, seed) {
                 return Err(GroupError::Damaged { offset: at });
             }
-            if header.writer == writer {
+            if header.writer == writer && header.kind != Kind::Counters {
                 group.push(&header, frame);
             }
             at += header.frame_bytes();
