@@ -86,7 +86,7 @@ impl Segment {
     }
 
     fn fill(&mut self, data: &mut Unstructured<'_>) -> Result<()> {
-        self.id = u32::from(data.arbitrary::<u8>()?);
+        self.id = 1 + u32::from(data.arbitrary::<u8>()?);
         self.first = number(data)?;
         self.sequence = self.first;
         for _ in 0..=data.int_in_range(0..=7)? {

@@ -95,6 +95,9 @@ pub enum DamageKind {
         /// The batch that the segment begins with.
         found: u64,
     },
+    /// Another segment has the same number.
+    #[error("there is another segment with the same number")]
+    Twice,
     /// The checksum is right, but the records cannot be told apart.
     #[error("its records cannot be told apart")]
     Records,

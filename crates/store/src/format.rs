@@ -257,10 +257,10 @@ impl SegmentName {
         };
         let id = u32::try_from(number(8)?).ok()?;
         let segment = Self { id, first: number(16)?, salt: number(16)? };
-        // Only the one way to write it: no signs, no capitals, nothing behind. And no number of
-        // which there could not be enough higher ones.
-        let is_ours = segment.to_string() == name && id < MAXIMUM_ID && segment.first < 1 << 62;
-        is_ours.then_some(segment)
+        // Only the one way to write it: no signs, no capitals, nothing behind. And no number that we
+        // do not give: before each there is one, and behind it are more than are ever needed.
+        let is_ours = (1..MAXIMUM_ID).contains(&id) && (1..1 << 62).contains(&segment.first);
+        (is_ours && segment.to_string() == name).then_some(segment)
     }
 
     /// What each checksum in the segment begins with.

@@ -138,6 +138,9 @@ impl<D: Disk, E> Recovery<'_, '_, '_, D, E> {
         file: D::File,
         is_last: bool,
     ) -> Result<(), OpenError<E>> {
+        if self.found.segments.last().is_some_and(|last| last.name.id == name.id) {
+            self.damaged(name, 0, DamageKind::Twice)?;
+        }
         let expected = self.found.sequence;
         if name.first != expected {
             let (previous, offset) = match self.found.segments.last() {
