@@ -116,8 +116,9 @@ fn text(disk: &TwinDisk) -> String {
         let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
         writeln!(text, "{name}").unwrap();
         for line in bytes[..end].chunks(32) {
-            let line: String = line.iter().map(|byte| format!("{byte:02x}")).collect();
-            writeln!(text, " {line}").unwrap();
+            text.push(' ');
+            line.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
+            text.push('\n');
         }
     }
     text
