@@ -117,7 +117,9 @@ fn text(disk: &TwinDisk) -> String {
         writeln!(text, "{name}").unwrap();
         for line in bytes[..end].chunks(32) {
             text.push(' ');
-            line.iter().for_each(|byte| write!(text, "{byte:02x}").unwrap());
+            for byte in line {
+                write!(text, "{byte:02x}").unwrap();
+            }
             text.push('\n');
         }
     }
