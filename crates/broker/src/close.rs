@@ -197,7 +197,7 @@ impl Shard {
         if session.durable || !messages.is_empty() {
             let gone = self.effects.record(Record::Gone { session: place.number, messages });
             if session.durable {
-                self.effects.promise(gone);
+                self.effects.promise_end(gone);
             }
         }
     }

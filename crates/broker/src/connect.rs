@@ -291,7 +291,8 @@ impl Shard {
                 begun.map(|begun| self.effects.promise(begun));
                 self.effects.promised()
             }
-            false => Progress::default(),
+            false if session_present => Progress::default(),
+            false => self.effects.ended(),
         };
         let welcome = Welcome {
             session_present,

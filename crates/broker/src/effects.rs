@@ -45,6 +45,8 @@ pub(crate) struct Effects {
     needs_sync: bool,
     /// How far the log must come to keep all that answers wait for.
     promised: Progress,
+    /// How far the log must come to keep the last end of a persistent session.
+    ended: Progress,
     progress: Progress,
     buffers: Vec<Vec<u8>>,
     pooled_bytes: usize,
@@ -76,6 +78,7 @@ impl Effects {
             next_fetch: 0,
             needs_sync: false,
             promised: Progress::default(),
+            ended: Progress::default(),
             // What earlier records say is what the shard was made from.
             progress: Progress::all(first_record.saturating_sub(1)),
             buffers: Vec::new(),
@@ -116,6 +119,17 @@ impl Effects {
     /// What an answer waits for that repeats an earlier one: all that was promised so far.
     pub(crate) const fn promised(&self) -> Progress {
         self.promised
+    }
+
+    /// Promises the end of a persistent session.
+    pub(crate) fn promise_end(&mut self, record: RecordNumber) {
+        self.ended = self.promise(record);
+    }
+
+    /// What an answer waits for that tells a client that it has no session: of one that has ended
+    /// the client must not find anything again.
+    pub(crate) const fn ended(&self) -> Progress {
+        self.ended
     }
 
     /// A session is no longer owed a message.

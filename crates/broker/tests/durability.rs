@@ -231,6 +231,22 @@ mod levels {
     }
 
     #[test]
+    fn client_without_a_session_is_told_so_when_its_last_one_has_durably_ended() {
+        let mut world = world();
+        let client = world.connect("client", lasting_and_old);
+        world.cut(client);
+        world.durable = false;
+        // It leaves before it is told that its session was discarded.
+        let (client, got) = world.connect_raw("client", old);
+        assert_eq!(got, NONE);
+        world.cut(client);
+        let (client, got) = world.connect_raw("client", old);
+        assert_eq!(got, NONE, "a crash now would bring the session back");
+        world.make_durable();
+        assert_eq!(world.take(client).len(), 1);
+    }
+
+    #[test]
     fn messages_in_memory_and_in_the_store_leave_the_line_one_by_one() {
         let mut world = world();
         let client = world.connect("client", lasting);
