@@ -23,6 +23,15 @@ pub(crate) enum Occasion {
     ClientReads(usize, u32),
     /// A client does something.
     Tick(usize),
+    /// In this life of the broker:
+    InLife(usize, Business),
+    /// The broker dies, at once or after some more of what it does.
+    Crash,
+}
+
+/// What happens to a broker, and not to the one that comes after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Business {
     /// Records of a shard are durable up to this counter.
     Durable(u16, u64),
     /// The store answers this fetch.
@@ -31,6 +40,19 @@ pub(crate) enum Occasion {
     Answer(usize),
     /// The log has room again.
     LogHasRoom,
+    /// The log works.
+    Log(Step),
+}
+
+/// What a log does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Step {
+    /// It writes what waits, and syncs it.
+    Commit,
+    /// It syncs what was only written.
+    Sync,
+    /// It reads for those who have asked, and frees old segments.
+    Read,
 }
 
 /// One of the two directions of a connection.

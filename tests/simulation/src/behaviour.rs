@@ -210,7 +210,7 @@ impl Client {
             || (chaos && scene.random.chance(does.discard));
         let now = scene.now;
         let connection = scene.wire.open(self.index, now, &mut scene.agenda);
-        let mut link = Link::new(connection, clean, now);
+        let mut link = Link::new(connection, clean, scene.model.crashes, now);
         if self.session.is_transient && !clean {
             self.session = Session::default();
         }

@@ -13,23 +13,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ferrymq_broker::{Directory, Shard, ShardIndex, ShardOptions};
+use ferrymq_broker::{Directory, Limits, Recovered, Shard, ShardIndex, ShardOptions};
 use ferrymq_protocol::time::Instant;
 use ferrymq_server::{
-    Admission, Event, Mailbox, Network, SocketLimits, Source, Turn, TurnParts, Wake,
+    Admission, Event, Letter, Mailbox, Network, Opened, SocketLimits, Source, Store, Turn,
+    TurnParts, Wake,
 };
+use ferrymq_store::TwinDisk;
 
-use crate::agenda::after;
+use crate::agenda::{Business, after};
+use crate::kept::{Counted, Keeper, LogKeeper, log_options};
 use crate::late_access::{LateAccess, Rules};
 use crate::late_store::LateStore;
 use crate::random::PerMille;
 use crate::scene::Scene;
-use crate::wire::{Edge, Refusal};
+use crate::wire::{Edge, Refusal, Socket};
 
 /// The broker and the scene on which it plays.
 pub(crate) struct Broker {
-    pub(crate) scene: RefCell<Scene>,
-    pub(crate) store: Arc<LateStore>,
+    pub(crate) scene: Rc<RefCell<Scene>>,
+    pub(crate) keeper: Keeper,
+    store: Arc<Counted>,
     pub(crate) access: Arc<LateAccess>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) post: Arc<[Mailbox<Socket>]>,
@@ -37,18 +41,25 @@ pub(crate) struct Broker {
     sleeps: RefCell<Vec<Sleep>>,
     bells: Vec<Arc<AtomicBool>>,
     depth: Cell<usize>,
+    /// So many reads, writes and the like from now on it dies; 0: it is dead, and whatever it still
+    /// does has no effect.
+    dies_in: Cell<Option<usize>>,
     /// Reads, writes and the like that had an effect, by shard.
     doings: Vec<Cell<u64>>,
 }
-
-/// The server's end of a connection.
-#[derive(Debug)]
-pub(crate) struct Socket(u32);
 
 /// The network as one shard sees it.
 pub(crate) struct VirtualNetwork {
     shard: usize,
     broker: Rc<Broker>,
+}
+
+/// What a broker goes on with.
+struct Kept {
+    recovered: Recovered,
+    /// When the broker ended that it was.
+    stopped: Instant,
+    first_records: Vec<u64>,
 }
 
 /// Whether a shard sleeps.
@@ -71,49 +82,77 @@ impl Wake for Bell {
 }
 
 impl Broker {
-    pub(crate) fn new(mut scene: Scene) -> Rc<Self> {
+    /// The broker that goes on with what is on the disk; without one, a broker that keeps nothing.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the disk.
+    pub(crate) fn new(
+        shared: Rc<RefCell<Scene>>,
+        disk: Option<&TwinDisk>,
+    ) -> Result<Rc<Self>, String> {
+        let mut scene = shared.borrow_mut();
         let shards = scene.options.shards;
         let count = usize::from(shards);
         let bells: Vec<Arc<AtomicBool>> = (0..shards).map(|_| Arc::default()).collect();
         let post: Vec<Mailbox<Socket>> =
             bells.iter().map(|bell| Mailbox::new(Box::new(Bell(Arc::clone(bell))))).collect();
-        let store = scene.options.store.clone();
-        let store = Arc::new(LateStore::new(shards, store, scene.random.fork()));
+        let post: Arc<[Mailbox<Socket>]> = post.into();
+        let seed = scene.random.next();
+        let mut kept = None;
+        let (keeper, store) = match disk {
+            None => {
+                let faults = scene.options.store.clone();
+                let store = Arc::new(LateStore::new(shards, faults, scene.random.fork()));
+                (Keeper::Memory(Arc::clone(&store)), store as Arc<dyn Store>)
+            }
+            Some(disk) => {
+                let options = log_options(&scene.options.store);
+                let opened = Opened::new(disk.clone(), options, seed, |_, _| true)
+                    .map_err(|error| error.to_string())?;
+                let (stopped, first_records) = (
+                    opened.last_time(),
+                    (0..shards).map(|shard| opened.first_record(ShardIndex(shard))).collect(),
+                );
+                let (keeper, recovered) = LogKeeper::new(opened, shards, Arc::clone(&post));
+                let store = Arc::clone(&keeper.store);
+                kept = Some(Kept { recovered, stopped, first_records });
+                (Keeper::Log(Box::new(keeper)), store as Arc<dyn Store>)
+            }
+        };
         let access = LateAccess::new(scene.options.access, scene.random.fork());
-        let directory = Arc::new(Directory::new(shards, scene.random.next()));
+        let directory = match &mut kept {
+            None => Directory::new(shards, seed),
+            Some(kept) => {
+                let image = std::mem::take(&mut kept.recovered.directory);
+                Directory::restored(shards, seed, image, &scene.options.limits)
+            }
+        };
+        drop(scene);
         let broker = Rc::new(Self {
-            scene: RefCell::new(scene),
-            store,
+            scene: shared,
+            keeper,
+            store: Arc::new(Counted::new(store)),
             access: Arc::new(access),
-            directory,
-            post: post.into(),
+            directory: Arc::new(directory),
+            post,
             turns: (0..count).map(|_| RefCell::new(None)).collect(),
             sleeps: RefCell::new(vec![Sleep::Awake; count]),
             bells,
             depth: Cell::new(0),
+            dies_in: Cell::new(None),
             doings: vec![Cell::new(0); count],
         });
-        broker.start();
-        broker
+        broker.start(kept);
+        Ok(broker)
     }
 
-    fn start(self: &Rc<Self>) {
+    fn start(self: &Rc<Self>, kept: Option<Kept>) {
         let limits = Arc::new(self.scene.borrow().options.limits.clone());
         let admission = Arc::new(Admission::new(usize::MAX));
-        for (index, turn) in (0u16..).map(ShardIndex).zip(&self.turns) {
-            let (now, seed) = {
-                let mut scene = self.scene.borrow_mut();
-                (scene.now, scene.random.next())
-            };
-            let shard = Shard::new(ShardOptions {
-                index,
-                limits: Arc::clone(&limits),
-                directory: Arc::clone(&self.directory),
-                access: Box::new(Rules(Arc::clone(&self.access))),
-                now,
-                seed,
-                first_record: 1,
-            });
+        let shards = self.shards(kept, &limits);
+        let places = (0u16..).map(ShardIndex).zip(&self.turns);
+        for ((index, turn), shard) in places.zip(shards) {
             let network = VirtualNetwork { shard: index.as_usize(), broker: Rc::clone(self) };
             *turn.borrow_mut() = Some(Box::new(Turn::new(TurnParts {
                 network,
@@ -121,7 +160,7 @@ impl Broker {
                 index,
                 listeners: vec![()],
                 post: Arc::clone(&self.post),
-                store: Arc::clone(&self.store) as Arc<dyn ferrymq_server::Store>,
+                store: Arc::clone(&self.store) as Arc<dyn Store>,
                 control: Arc::clone(&self.access) as Arc<dyn ferrymq_server::Control>,
                 admission: Arc::clone(&admission),
                 limits: Arc::clone(&limits),
@@ -130,11 +169,90 @@ impl Broker {
         }
     }
 
+    /// The shards, with the sessions that were kept.
+    fn shards(&self, kept: Option<Kept>, limits: &Arc<Limits>) -> Vec<Shard> {
+        let mut scene = self.scene.borrow_mut();
+        let now = scene.now;
+        let mut shards: Vec<Shard> = (0..self.turns.len())
+            .map(|index| {
+                Shard::new(ShardOptions {
+                    index: ShardIndex(u16::try_from(index).expect("a run has few shards")),
+                    limits: Arc::clone(limits),
+                    directory: Arc::clone(&self.directory),
+                    access: Box::new(Rules(Arc::clone(&self.access))),
+                    now,
+                    seed: scene.random.next(),
+                    first_record: kept.as_ref().map_or(1, |kept| kept.first_records[index]),
+                })
+            })
+            .collect();
+        if let Some(Kept { recovered, stopped, .. }) = kept {
+            for session in recovered.sessions {
+                let home = self.directory.home(&session.client_id);
+                shards[home.as_usize()].restore(session, stopped);
+            }
+            shards[0].finish(recovered.unfinished, now);
+        }
+        shards
+    }
+
     /// Lets everything go. The turns hold the broker, so it would live for ever otherwise.
     pub(crate) fn drop_turns(&self) {
         for turn in &self.turns {
             turn.borrow_mut().take();
         }
+    }
+
+    /// What was asked of the store or the control plane is done.
+    pub(crate) fn attend_to(&self, business: Business) {
+        match (business, &self.keeper) {
+            (Business::Durable(writer, counter), Keeper::Memory(store)) => {
+                store.make_durable(writer, counter);
+                self.post[usize::from(writer)].wake();
+            }
+            (Business::Fetch(number), Keeper::Memory(store)) => {
+                if let Some(fetched) = store.answer(number) {
+                    self.post_to(fetched.session.shard, Letter::Fetched(fetched));
+                }
+            }
+            (Business::LogHasRoom, Keeper::Memory(store)) => {
+                store.empty();
+                self.post.iter().for_each(Mailbox::wake);
+            }
+            (Business::Log(step), Keeper::Log(log)) => log.take(step),
+            (Business::Answer(number), _) => {
+                if let Some((shard, answer)) = self.access.answer(number) {
+                    self.post_to(shard, Letter::Answer(answer));
+                }
+            }
+            (business, _) => unreachable!("{business:?} is for another store"),
+        }
+    }
+
+    fn post_to(&self, shard: ShardIndex, letter: Letter<Socket>) {
+        let mailbox = &self.post[shard.as_usize()];
+        mailbox.post(letter);
+        mailbox.wake();
+    }
+
+    /// It dies after so many reads, writes and the like.
+    pub(crate) fn die_in(&self, doings: usize) {
+        self.dies_in.set(Some(doings));
+    }
+
+    /// It does not die after all.
+    pub(crate) fn live_on(&self) {
+        if !self.is_dead() {
+            self.dies_in.set(None);
+        }
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        let has_failed = match &self.keeper {
+            Keeper::Memory(_) => false,
+            Keeper::Log(log) => log.has_failed(),
+        };
+        has_failed || self.dies_in.get() == Some(0)
     }
 
     /// The shards that have something to do.
@@ -156,6 +274,14 @@ impl Broker {
 
     pub(crate) fn has_ended(&self) -> bool {
         self.sleeps.borrow().iter().all(|sleep| *sleep == Sleep::Ended)
+    }
+
+    /// Messages that the store keeps, as far as it counts them.
+    pub(crate) fn message_count(&self) -> usize {
+        match &self.keeper {
+            Keeper::Memory(store) => store.message_count(),
+            Keeper::Log(_) => 0,
+        }
     }
 
     /// Connections, over all shards.
@@ -181,7 +307,7 @@ impl Broker {
             // What a turn has found out it may only do in the next one.
             goes_on = turn.run_once();
             let sleeps_on = self.sleeps.borrow()[shard] == sleep;
-            if self.doings_of(shard) != doings || !sleeps_on {
+            if !self.is_dead() && (self.doings_of(shard) != doings || !sleeps_on) {
                 let finding = format!("shard {shard} would have slept with work left");
                 self.scene.borrow_mut().fail(None, finding);
             }
@@ -252,9 +378,15 @@ impl Broker {
 }
 
 impl VirtualNetwork {
+    fn is_alive(&self) -> io::Result<()> {
+        if self.broker.is_dead() { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(()) }
+    }
+
     fn done(&self) {
         let doings = &self.broker.doings[self.shard];
         doings.set(doings.get() + 1);
+        let dies_in = self.broker.dies_in.get().map(|doings| doings.saturating_sub(1));
+        self.broker.dies_in.set(dies_in);
         self.broker.interleave(self.shard);
     }
 }
@@ -268,6 +400,9 @@ impl Network for VirtualNetwork {
     }
 
     fn poll(&mut self, timeout: Option<Duration>, events: &mut Vec<Event>) {
+        if self.broker.is_dead() {
+            return;
+        }
         let rang = self.broker.bells[self.shard].swap(false, Ordering::Relaxed);
         let mut scene = self.broker.scene.borrow_mut();
         let (knocked, edges) = scene.wire.take_edges(self.shard);
@@ -286,6 +421,7 @@ impl Network for VirtualNetwork {
     }
 
     fn accept(&mut self, _listener: &mut ()) -> io::Result<(Socket, SocketAddr)> {
+        self.is_alive()?;
         let accepted = {
             let mut scene = self.broker.scene.borrow_mut();
             let often = scene.wire.faults.accept_fails;
@@ -303,11 +439,13 @@ impl Network for VirtualNetwork {
     fn unlisten(&mut self, _listener: ()) {}
 
     fn register(&mut self, socket: &mut Socket, slot: u32) -> io::Result<()> {
+        self.is_alive()?;
         self.broker.scene.borrow_mut().wire.watch(socket.0, self.shard, slot);
         Ok(())
     }
 
     fn deregister(&mut self, socket: &mut Socket) -> io::Result<()> {
+        self.is_alive()?;
         self.broker.scene.borrow_mut().wire.unwatch(socket.0);
         self.done();
         Ok(())
@@ -321,6 +459,7 @@ impl Network for VirtualNetwork {
     }
 
     fn read(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> io::Result<usize> {
+        self.is_alive()?;
         let read = {
             let scene = &mut *self.broker.scene.borrow_mut();
             let now = scene.now;
@@ -333,6 +472,7 @@ impl Network for VirtualNetwork {
     }
 
     fn write(&mut self, socket: &mut Socket, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.is_alive()?;
         let bytes: Vec<u8> = pieces.iter().flat_map(|piece| piece.iter().copied()).collect();
         let written = {
             let scene = &mut *self.broker.scene.borrow_mut();
@@ -346,6 +486,7 @@ impl Network for VirtualNetwork {
     }
 
     fn shut_down_write(&mut self, socket: &mut Socket) -> io::Result<()> {
+        self.is_alive()?;
         let scene = &mut *self.broker.scene.borrow_mut();
         let now = scene.now;
         match scene.wire.server_finishes(socket.0, now, &mut scene.agenda) {
@@ -355,6 +496,9 @@ impl Network for VirtualNetwork {
     }
 
     fn close(&mut self, socket: Socket) {
+        if self.broker.is_dead() {
+            return;
+        }
         {
             let scene = &mut *self.broker.scene.borrow_mut();
             let now = scene.now;

@@ -67,6 +67,8 @@ pub(crate) struct Session {
     pub(crate) subscriptions: Vec<Subscription>,
     /// How often each publication was delivered.
     pub(crate) deliveries: BTreeMap<usize, usize>,
+    /// Publications that were delivered with QoS 2.
+    pub(crate) exactly_once: BTreeSet<usize>,
     /// The highest sequence number so far, by publisher, topic, both QoS, and whether retained.
     pub(crate) highest: BTreeMap<(Publisher, usize, QoS, QoS, bool), u32>,
 }
@@ -123,6 +125,8 @@ pub(crate) struct Link {
     pub(crate) unsubscribing: BTreeSet<u16>,
     pub(crate) last_sent: Instant,
     pub(crate) connected_at: Instant,
+    /// How often the broker had crashed when it was made.
+    pub(crate) crashes: usize,
 }
 
 /// A connection that was given up.
@@ -257,7 +261,11 @@ impl Client {
         }
         let innocent = link.open || !(link.clean || link.pipelined);
         self.ghosts.push(Ghost { connection: link.connection, innocent });
-        if let (Some(will), true, false) = (link.will, link.open, link.finishing) {
+        let crashed = link.crashes < scene.model.crashes;
+        if crashed {
+            self.session.forget_lazy_identifiers();
+        }
+        if let (Some(will), true, false, false) = (link.will, link.open, link.finishing, crashed) {
             // From here on the broker owes it to the world.
             scene.model.publications[will].acknowledged_at = Some(u64::MAX - 1);
         }
@@ -571,6 +579,16 @@ impl Client {
     }
 }
 
+impl Session {
+    /// The broker has crashed. Which packet identifiers it had sent QoS 1 messages with it may have
+    /// forgotten: they are written to the log, but nothing waits for that.
+    pub(crate) fn forget_lazy_identifiers(&mut self) {
+        for incoming in self.incoming.values_mut() {
+            incoming.acknowledged |= incoming.qos == QoS::AtLeastOnce;
+        }
+    }
+}
+
 /// How a connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Loss {
@@ -596,7 +614,7 @@ const DISCONNECTS: [ReasonCode; 3] =
     [ReasonCode::SessionTakenOver, ReasonCode::KeepAliveTimeout, ReasonCode::ServerShuttingDown];
 
 impl Link {
-    pub(crate) fn new(connection: u32, clean: bool, now: Instant) -> Self {
+    pub(crate) fn new(connection: u32, clean: bool, crashes: usize, now: Instant) -> Self {
         Self {
             connection,
             open: false,
@@ -619,6 +637,7 @@ impl Link {
             unsubscribing: BTreeSet::new(),
             last_sent: now,
             connected_at: now,
+            crashes,
         }
     }
 

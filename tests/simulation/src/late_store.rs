@@ -1,8 +1,5 @@
 //! A store whose answers take their time: records are durable late, messages come back late, out
 //! of turn or not at all. What it keeps is kept by [`MemoryStore`].
-//!
-//! A crash, which only a store with a disk survives, has its place here too: what is not durable
-//! yet is known in [`Waiting`].
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -30,7 +27,6 @@ struct Waiting {
     fetches: Vec<Option<LateFetch>>,
     fetches_planned: usize,
     full: bool,
-    appends: u64,
 }
 
 /// A fetch that is answered later.
@@ -54,7 +50,6 @@ impl LateStore {
                 fetches: Vec::new(),
                 fetches_planned: 0,
                 full: false,
-                appends: 0,
             }),
         }
     }
@@ -67,6 +62,7 @@ impl LateStore {
             late_fetches: PerMille(0),
             failed_fetches: PerMille(0),
             full: PerMille(0),
+            ..waiting.faults
         };
         waiting.full = false;
     }
@@ -74,11 +70,6 @@ impl LateStore {
     /// How many messages are kept.
     pub(crate) fn message_count(&self) -> usize {
         self.memory.message_count()
-    }
-
-    /// How often records were appended.
-    pub(crate) fn appends(&self) -> u64 {
-        self.lock().appends
     }
 
     /// The records that were appended since the last call: their writers and last counters.
@@ -134,7 +125,6 @@ impl Store for LateStore {
         let last = batch.first + batch.records.len() as u64 - 1;
         self.memory.append(batch);
         let mut waiting = self.lock();
-        waiting.appends += 1;
         if waiting.faults.durable_us == 0 {
             let durable = &mut waiting.durable[usize::from(writer)];
             *durable = (*durable).max(last);

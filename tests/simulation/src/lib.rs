@@ -11,6 +11,7 @@ mod agenda;
 mod behaviour;
 mod broker;
 mod client;
+mod kept;
 mod late_access;
 mod late_store;
 mod model;
@@ -22,4 +23,4 @@ mod simulation;
 mod trace;
 mod wire;
 
-pub use simulation::{Failure, Report, run, run_calm};
+pub use simulation::{Failure, Report, run, run_calm, run_on_disk};

@@ -1,12 +1,15 @@
-//! Replays a seed (`--seed N [--trace]`) or runs a range of them (`--seeds A..B`).
+//! Replays a seed (`--seed N [--trace]`) or runs a range of them (`--seeds A..B`), with `--disk` on
+//! a disk and with crashes.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use ferrymq_simulation::run;
+use ferrymq_simulation::{run, run_on_disk};
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (on_disk, arguments): (Vec<String>, Vec<String>) =
+        std::env::args().skip(1).partition(|argument| argument == "--disk");
+    let run = if on_disk.is_empty() { run } else { run_on_disk };
     let Some((first, end, printed)) = parse(&arguments) else {
         let _ = writeln!(io::stderr(), "{USAGE}");
         return ExitCode::from(2);
@@ -53,4 +56,4 @@ fn parse(arguments: &[String]) -> Option<(u64, u64, bool)> {
     }
 }
 
-const USAGE: &str = "usage: ferrymq-simulation (--seed N | --seeds A..B) [--trace]";
+const USAGE: &str = "usage: ferrymq-simulation (--seed N | --seeds A..B) [--trace] [--disk]";

@@ -16,6 +16,8 @@ pub(crate) struct Model {
     pub(crate) shared_receptions: BTreeMap<usize, Receptions>,
     /// The groups of which a member's session has ended.
     pub(crate) broken_groups: BTreeSet<String>,
+    /// How often the broker has crashed.
+    pub(crate) crashes: usize,
 }
 
 /// How often a publication has reached members of a group.
@@ -78,6 +80,7 @@ impl Model {
             sequences: BTreeMap::new(),
             shared_receptions: BTreeMap::new(),
             broken_groups: BTreeSet::new(),
+            crashes: 0,
         }
     }
 
@@ -105,6 +108,17 @@ impl Model {
             acknowledged_at: None,
         });
         self.publications.len() - 1
+    }
+
+    /// The broker has crashed. A will that it had not published yet, or not durably, need not come
+    /// any more: CONNACK does not wait for its record.
+    pub(crate) fn crash(&mut self) {
+        self.crashes += 1;
+        for publication in &mut self.publications {
+            if matches!(publication.publisher, Publisher::Will(_)) {
+                publication.acknowledged_at = None;
+            }
+        }
     }
 
     pub(crate) fn payload(&self, number: usize) -> Vec<u8> {

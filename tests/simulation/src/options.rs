@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ferrymq_broker::Limits;
+use ferrymq_broker::{Durability, Limits};
 use ferrymq_codec::QoS;
 use ferrymq_protocol::limits::ServerLimits;
 
@@ -52,6 +52,16 @@ pub(crate) struct StoreFaults {
     pub(crate) failed_fetches: PerMille,
     /// How often the log's buffer runs full.
     pub(crate) full: PerMille,
+    /// The store is the log that ships, on a virtual disk; what is above is for the one in memory,
+    /// but for the longest time.
+    pub(crate) on_disk: bool,
+    pub(crate) segment_bytes: u64,
+    /// How often the broker dies.
+    pub(crate) crashes: usize,
+    /// Whether the power may fail with it, which takes what was not synced.
+    pub(crate) power_fails: bool,
+    /// Whether the disk does less at once than it is asked for.
+    pub(crate) moody: bool,
 }
 
 /// How questions of access are answered.
@@ -105,12 +115,35 @@ impl Options {
                 late_fetches: maybe(random, 900),
                 failed_fetches: maybe(random, 300),
                 full: maybe(random, 20),
+                on_disk: false,
+                segment_bytes: 0,
+                crashes: 0,
+                power_fails: false,
+                moody: false,
             },
             access: AccessFaults { late: maybe(random, 400), lost: maybe(random, 50) },
             clients_do: behaviour(capacity, random),
             interleaved: maybe(random, 500),
             limits: limits(random),
         }
+    }
+
+    /// The same with a log on a disk, and a broker that dies now and then.
+    pub(crate) fn on_disk(random: &mut Random) -> Self {
+        let mut options = Self::of(random);
+        let power_fails = random.coin();
+        options.store.on_disk = true;
+        options.store.segment_bytes = *random.pick(&[4_096, 8_192, 65_536]);
+        options.store.crashes = random.below(5);
+        options.store.power_fails = power_fails;
+        options.store.moody = random.coin();
+        options.limits.durability = match power_fails || random.coin() {
+            true => Durability::Power,
+            false => Durability::Process,
+        };
+        options.limits.round_sessions_per_turn = random.between(1, 3);
+        options.limits.round_entries_per_turn = random.between(1, 20);
+        options
     }
 
     /// A broker of one shard on a perfect network, and clients that behave.
@@ -136,6 +169,11 @@ impl Options {
                 late_fetches: never,
                 failed_fetches: never,
                 full: never,
+                on_disk: false,
+                segment_bytes: 0,
+                crashes: 0,
+                power_fails: false,
+                moody: false,
             },
             access: AccessFaults { late: never, lost: never },
             clients_do: Behaviour {

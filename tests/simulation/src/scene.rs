@@ -2,7 +2,7 @@
 
 use ferrymq_protocol::time::Instant;
 
-use crate::agenda::{Agenda, Occasion, after};
+use crate::agenda::{Agenda, Business, Occasion, after};
 use crate::model::Model;
 use crate::options::Options;
 use crate::random::Random;
@@ -42,6 +42,12 @@ pub(crate) enum Phase {
 impl Scene {
     pub(crate) fn plan(&mut self, delay_us: usize, occasion: Occasion) {
         self.agenda.plan(after(self.now, delay_us), occasion);
+    }
+
+    /// The same for the broker as it lives now, until so much later.
+    pub(crate) fn plan_in_life(&mut self, latest_us: usize, business: Business) {
+        let delay = self.random.between(0, latest_us);
+        self.plan(delay, Occasion::InLife(self.model.crashes, business));
     }
 
     /// Notes an event of a client.

@@ -1,6 +1,7 @@
 //! A run: chaos, then healing and the check that nobody is owed anything, then the end of all
 //! sessions and the check that nothing of them is left.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -9,10 +10,12 @@ use std::time::Duration;
 use ferrymq_codec::QoS;
 use ferrymq_protocol::time::Instant;
 use ferrymq_server::Letter;
+use ferrymq_store::TwinDisk;
 
-use crate::agenda::{Agenda, Occasion};
+use crate::agenda::{Agenda, Business, Occasion, Step, after};
 use crate::broker::Broker;
 use crate::client::{Client, Kind};
+use crate::kept::{self, Keeper};
 use crate::model::{Model, Publication, Receptions, SHARED_FILTERS};
 use crate::options::Options;
 use crate::random::{PerMille, Random};
@@ -29,6 +32,10 @@ pub struct Report {
     pub steps: u64,
     /// How many messages were published.
     pub publications: usize,
+    /// How often the broker has died and was started again.
+    pub crashes: usize,
+    /// How many segments of the log were freed.
+    pub freed: u64,
 }
 
 /// What was wrong.
@@ -51,6 +58,15 @@ pub struct Failure {
 /// What was wrong, a panic of the broker included.
 pub fn run(seed: u64, printed: bool) -> Result<Report, Failure> {
     run_with(seed, printed, Options::of)
+}
+
+/// Runs a seed with a log on a disk, and a broker that dies now and then.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_on_disk(seed: u64, printed: bool) -> Result<Report, Failure> {
+    run_with(seed, printed, Options::on_disk)
 }
 
 /// Runs a seed on a perfect network, with one shard and two clients.
@@ -91,6 +107,8 @@ fn run_with(
             hash: scene.trace.hash(),
             steps: scene.step,
             publications: scene.model.publications.len(),
+            crashes: scene.model.crashes,
+            freed: simulation.freed,
         }),
     }
 }
@@ -115,6 +133,10 @@ impl fmt::Display for Failure {
 struct Simulation {
     broker: Rc<Broker>,
     clients: Vec<Client>,
+    /// What the broker's log is on, if it has one.
+    disk: Option<TwinDisk>,
+    /// How many segments of the log were freed when that was last looked at.
+    freed: u64,
 }
 
 impl Drop for Simulation {
@@ -147,13 +169,26 @@ impl Simulation {
             scene.trace.print(&format!("{} {:?} {:?}", client.id, client.version, client.kind));
             scene.plan(0, Occasion::Tick(client.index));
         }
-        Self { broker: Broker::new(scene), clients }
+        let disk = scene.options.store.on_disk.then(|| TwinDisk::new(scene.random.next()));
+        if let Some(disk) = &disk {
+            disk.set_moody(scene.options.store.moody);
+        }
+        let longest = scene.options.operations * scene.options.pace_us;
+        for _ in 0..scene.options.store.crashes {
+            let at = scene.random.between(0, longest / 2);
+            scene.plan(at, Occasion::Crash);
+        }
+        let broker = Broker::new(Rc::new(RefCell::new(scene)), disk.as_ref());
+        Self { broker: broker.expect("an empty disk is in order"), clients, disk, freed: 0 }
     }
 
     fn run(&mut self) {
         self.run_until("the chaos ends", |simulation| {
             simulation.clients.iter().all(|client| client.operations_left == 0)
         });
+        if self.broker.is_dead() {
+            self.restart();
+        }
         self.heal();
         self.run_until("all is delivered and acknowledged", Self::is_at_rest);
         self.check_deliveries();
@@ -168,6 +203,44 @@ impl Simulation {
             mailbox.wake();
         }
         self.run_until("the broker has ended", |simulation| simulation.broker.has_ended());
+        self.count_freed();
+        self.check_nothing_is_kept();
+    }
+
+    /// The segments of a log are numbered from 1, and the oldest are freed first.
+    fn count_freed(&mut self) {
+        if let Keeper::Log(log) = &self.broker.keeper {
+            let first = log.store.log().segments().iter().map(|segment| segment.id.0).min();
+            self.freed = u64::from(first.unwrap_or(1)) - 1;
+        }
+    }
+
+    /// Whoever opened the log now would find nothing.
+    fn check_nothing_is_kept(&self) {
+        let (Keeper::Log(log), Some(disk)) = (&self.broker.keeper, &self.disk) else {
+            return;
+        };
+        let mut scene = self.broker.scene.borrow_mut();
+        if scene.failure.is_some() {
+            return;
+        }
+        while log.store.commit().is_ok_and(|worked| worked) {}
+        let closed = log.store.log().close().map_err(|error| error.to_string());
+        disk.kill();
+        let found = closed.and_then(|()| kept::look(disk, &scene.options.store));
+        match found {
+            Ok(recovered) => {
+                let wills = recovered.unfinished.wills.len();
+                let orphans = recovered.unfinished.orphans.len();
+                let left = (recovered.sessions.len(), wills, orphans);
+                if left != (0, 0, 0) {
+                    let finding =
+                        format!("sessions, wills and orphans are left in the log: {left:?}");
+                    scene.fail(None, finding);
+                }
+            }
+            Err(error) => scene.fail(None, format!("the log cannot be opened: {error}")),
+        }
     }
 
     /// Runs until something is so, which must be before the time is over.
@@ -193,6 +266,9 @@ impl Simulation {
 
     /// Lets the next thing happen: a turn, or an occasion.
     fn step(&mut self) {
+        if self.broker.is_dead() {
+            self.restart();
+        }
         self.plan_late_answers();
         let runnable = self.broker.runnable();
         let next_time = {
@@ -248,27 +324,14 @@ impl Simulation {
             Occasion::Reset(id) => scene.wire.reset(id),
             Occasion::ClientReads(client, id) => self.clients[client].read(id, scene),
             Occasion::Tick(client) => self.clients[client].tick(scene),
-            Occasion::Durable(writer, counter) => {
-                broker.store.make_durable(writer, counter);
-                broker.post[usize::from(writer)].wake();
+            Occasion::InLife(life, business) if life == scene.model.crashes => {
+                broker.attend_to(business);
             }
-            Occasion::Fetch(number) => {
-                if let Some(fetched) = broker.store.answer(number) {
-                    let mailbox = &broker.post[fetched.session.shard.as_usize()];
-                    mailbox.post(Letter::Fetched(fetched));
-                    mailbox.wake();
-                }
-            }
-            Occasion::Answer(number) => {
-                if let Some((shard, answer)) = broker.access.answer(number) {
-                    let mailbox = &broker.post[shard.as_usize()];
-                    mailbox.post(Letter::Answer(answer));
-                    mailbox.wake();
-                }
-            }
-            Occasion::LogHasRoom => {
-                broker.store.empty();
-                broker.post.iter().for_each(ferrymq_server::Mailbox::wake);
+            Occasion::InLife(..) => {}
+            Occasion::Crash if scene.phase > Phase::Chaos => {}
+            Occasion::Crash => {
+                let doings = if scene.random.coin() { 0 } else { scene.random.below(40) };
+                broker.die_in(doings);
             }
         }
     }
@@ -277,21 +340,66 @@ impl Simulation {
     fn plan_late_answers(&self) {
         let mut scene = self.broker.scene.borrow_mut();
         let durable_us = scene.options.store.durable_us;
-        for (writer, counter) in self.broker.store.take_appended() {
-            let delay = scene.random.between(0, durable_us);
-            scene.plan(delay, Occasion::Durable(writer, counter));
-        }
-        for number in self.broker.store.take_late_fetches() {
-            let delay = scene.random.between(0, LATEST_ANSWER_US);
-            scene.plan(delay, Occasion::Fetch(number));
+        match &self.broker.keeper {
+            Keeper::Memory(store) => {
+                for (writer, counter) in store.take_appended() {
+                    scene.plan_in_life(durable_us, Business::Durable(writer, counter));
+                }
+                for number in store.take_late_fetches() {
+                    scene.plan_in_life(LATEST_ANSWER_US, Business::Fetch(number));
+                }
+                if store.perhaps_fill() {
+                    scene.plan_in_life(LATEST_ANSWER_US, Business::LogHasRoom);
+                }
+            }
+            Keeper::Log(log) => {
+                for (step, latest_us) in
+                    [(Step::Commit, durable_us), (Step::Sync, SYNC_US), (Step::Read, durable_us)]
+                {
+                    if log.plan(step) {
+                        scene.plan_in_life(latest_us, Business::Log(step));
+                    }
+                }
+            }
         }
         for number in self.broker.access.take_asked() {
-            let delay = scene.random.between(0, LATEST_ANSWER_US);
-            scene.plan(delay, Occasion::Answer(number));
+            scene.plan_in_life(LATEST_ANSWER_US, Business::Answer(number));
         }
-        if self.broker.store.perhaps_fill() {
-            let delay = scene.random.between(0, LATEST_ANSWER_US);
-            scene.plan(delay, Occasion::LogHasRoom);
+    }
+
+    /// The broker has died, and starts again with what is on the disk.
+    fn restart(&mut self) {
+        self.count_freed();
+        let shared = Rc::clone(&self.broker.scene);
+        self.broker.drop_turns();
+        {
+            let scene = &mut *shared.borrow_mut();
+            let power_fails = scene.options.store.power_fails && scene.random.coin();
+            if let Some(disk) = &self.disk {
+                if power_fails { disk.crash() } else { disk.kill() }
+            }
+            scene.options.shards = u16::try_from(scene.random.between(1, 4)).unwrap_or(1);
+            let (now, shards) = (scene.now, scene.options.shards);
+            let event = format!("crash, power fails: {power_fails}; then {shards} shards");
+            scene.trace.print(&event);
+            scene.wire.server_dies(shards, now, &mut scene.agenda);
+            scene.model.crash();
+            for client in &mut self.clients {
+                client.session.forget_lazy_identifiers();
+                if !client.is_persistent() {
+                    client.break_groups(scene);
+                }
+            }
+            let down_us = *scene.random.pick(&[0, 10_000, 3_000_000]);
+            scene.now = after(now, scene.random.between(0, down_us));
+            scene.last_activity = scene.now;
+        }
+        match Broker::new(Rc::clone(&shared), self.disk.as_ref()) {
+            Ok(broker) => self.broker = broker,
+            Err(error) => {
+                let finding = format!("the broker does not start: {error}");
+                shared.borrow_mut().fail(None, finding);
+            }
         }
     }
 
@@ -303,7 +411,10 @@ impl Simulation {
         scene.wire.heal();
         scene.last_activity = scene.now;
         drop(scene);
-        self.broker.store.heal();
+        self.broker.live_on();
+        if let Keeper::Memory(store) = &self.broker.keeper {
+            store.heal();
+        }
         self.broker.access.heal();
         self.broker.post.iter().for_each(ferrymq_server::Mailbox::wake);
     }
@@ -329,7 +440,7 @@ impl Simulation {
         for filter in SHARED_FILTERS {
             check_group(filter, &self.clients, &mut scene);
         }
-        let kept = self.broker.store.message_count();
+        let kept = self.broker.message_count();
         if kept > 0 {
             scene.fail(None, format!("the store keeps {kept} messages that nobody is owed"));
         }
@@ -378,7 +489,7 @@ impl Simulation {
             ("queued messages", metrics.messages_queued()),
             ("connections", self.broker.connection_count() as u64),
             ("subscriptions", self.broker.directory.subscription_counts().0 as u64),
-            ("stored messages", self.broker.store.message_count() as u64),
+            ("stored messages", self.broker.message_count() as u64),
             ("unread mailboxes", {
                 self.broker.post.iter().filter(|mailbox| !mailbox.is_empty()).count() as u64
             }),
@@ -412,14 +523,16 @@ fn check_group(filter: &str, clients: &[Client], scene: &mut Scene) {
         let owed = stable
             .iter()
             .any(|(client, found)| scene.model.is_owed(number, found, client.index, None));
-        // A QoS 2 message that was sent to a member is lost with its session [MQTT-4.8.2-5].
-        let may_be_lost = broken && qos == QoS::ExactlyOnce;
+        // A QoS 2 message that was sent to a member is lost with its session [MQTT-4.8.2-5], and
+        // with a crash whatever was with a member whose session ends with it.
+        let crashes = scene.model.crashes;
+        let may_be_lost = broken && (qos == QoS::ExactlyOnce || crashes > 0);
         if owed && all == 0 && all_large && !may_be_lost {
             scene.fail(None, format!("message #{number} to the group {filter} is lost"));
         }
         // What a member was sent with QoS 1 and has not acknowledged goes to another when its
         // session ends.
-        if exactly_once > sends.max(1) || (all > sends.max(1) && !broken) {
+        if exactly_once > sends.max(1) || (all > sends.max(1) * (1 + crashes) && !broken) {
             let finding = format!("message #{number} has reached the group {filter} {all} times");
             scene.fail(None, finding);
         }
@@ -428,6 +541,8 @@ fn check_group(filter: &str, clients: &[Client], scene: &mut Scene) {
 
 /// The longest time until an answer of the store or the control plane, in microseconds.
 const LATEST_ANSWER_US: usize = 200_000;
+/// The longest time until what was only written is synced.
+const SYNC_US: usize = 1_000_000;
 /// How long nothing must happen until all is done.
 const REST: Duration = Duration::from_secs(3);
 /// The longest virtual time of a phase.

@@ -37,6 +37,8 @@ pub(crate) struct Connection {
     down: Pipe,
     /// Which shard's poller watches it, in which slot.
     watched: Option<(usize, u32)>,
+    /// It has reached the server's machine.
+    is_known: bool,
     /// The server has learned of a reset.
     reset: bool,
     /// It reads the error once, and the end after that.
@@ -51,6 +53,10 @@ pub(crate) struct Connection {
     /// The server's end was reset when it was closed, and what was on its way down is lost.
     reset_by_server: bool,
 }
+
+/// The server's end of a connection.
+#[derive(Debug)]
+pub(crate) struct Socket(pub(crate) u32);
 
 /// One direction.
 #[derive(Debug, Default)]
@@ -120,6 +126,7 @@ impl Wire {
             up: Pipe::default(),
             down: Pipe::default(),
             watched: None,
+            is_known: false,
             reset: false,
             reset_was_read: false,
             vanished: false,
@@ -237,6 +244,7 @@ impl Wire {
             self.connections[id as usize].server_closed = true;
             return;
         }
+        self.connections[id as usize].is_known = true;
         self.backlog.push_back(id);
         self.knocks.fill(true);
     }
@@ -465,6 +473,20 @@ impl Wire {
         } else if !connection.down.finished {
             self.finish(id, Direction::Down, now, agenda);
         }
+    }
+
+    /// The server's process has ended, and its kernel closes all its connections, also those that
+    /// nobody has accepted. The next process has so many shards.
+    pub(crate) fn server_dies(&mut self, shards: u16, now: Instant, agenda: &mut Agenda) {
+        for id in 0..u32::try_from(self.connections.len()).expect("a run has few connections") {
+            let connection = &self.connections[id as usize];
+            if connection.is_known && !connection.server_closed {
+                self.server_closes(id, now, agenda);
+            }
+        }
+        self.backlog.clear();
+        self.edges = vec![BTreeMap::new(); usize::from(shards)];
+        self.knocks = vec![false; usize::from(shards)];
     }
 
     fn send(

@@ -1,6 +1,6 @@
 //! Runs seeds: some hundred, those that once failed, and one twice.
 
-use ferrymq_simulation::{Report, run, run_calm};
+use ferrymq_simulation::{Report, run, run_calm, run_on_disk};
 
 fn check(seed: u64) -> Report {
     run(seed, false).unwrap_or_else(|failure| panic!("{failure}"))
@@ -21,10 +21,24 @@ fn seeds_find_nothing() {
 }
 
 #[test]
+fn seeds_on_a_disk_find_nothing() {
+    let (mut crashes, mut freed) = (0, 0);
+    for seed in 0..SEEDS {
+        let report = run_on_disk(seed, false).unwrap_or_else(|failure| panic!("{failure}"));
+        crashes += report.crashes;
+        freed += report.freed;
+    }
+    assert!(crashes > 1_000, "the broker has hardly ever died: {crashes}");
+    assert!(freed > 1_000, "hardly anything was ever freed: {freed}");
+}
+
+#[test]
 fn same_seed_is_the_same_run() {
     for seed in [3, 17, 99] {
         assert_eq!(check(seed), check(seed));
         assert_ne!(check(seed).hash, check(seed + 1).hash);
+        let on_disk = run_on_disk(seed, false).unwrap_or_else(|failure| panic!("{failure}"));
+        assert_eq!(run_on_disk(seed, false).expect("it was well before"), on_disk);
     }
 }
 
