@@ -19,8 +19,8 @@ pub struct BrokerOptions {
     pub durability: String,
     /// The length of a segment of the log, if not the default.
     pub segment_bytes: Option<u64>,
-    /// The largest file that the process may write, in KiB.
-    pub file_size_limit: Option<u64>,
+    /// A process whose file systems the broker sees instead of ours.
+    pub beside: Option<u32>,
 }
 
 /// A broker's process. It ends with this value.
@@ -39,19 +39,18 @@ impl BrokerOptions {
             shards: 2,
             durability: "power".to_owned(),
             segment_bytes: None,
-            file_size_limit: None,
+            beside: None,
         }
     }
 
     fn command(&self) -> Command {
-        let mut command = match self.file_size_limit {
+        let mut command = match self.beside {
             None => Command::new(binary()),
-            Some(limit) => {
-                // A shell lowers its own limit and becomes the broker. The signal that comes with
-                // the error is ignored, and stays so.
-                let mut command = Command::new("bash");
-                let script = "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"";
-                command.args(["-c", script, &limit.to_string()]).arg(binary());
+            Some(process) => {
+                // This program becomes the broker: its process stays the one that is killed.
+                let mut command = Command::new("nsenter");
+                command.args(["--user", "--mount", "--preserve-credentials", "--target"]);
+                command.arg(process.to_string()).arg(binary());
                 command
             }
         };

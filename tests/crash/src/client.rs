@@ -18,6 +18,7 @@ use crate::event::{Act, ClientNumber, Event, FilterNumber, MessageNumber};
 use crate::history::Fault;
 use crate::ledger::Ledger;
 use crate::persona::Persona;
+use crate::scene::Life;
 
 /// What all clients share while they act.
 #[derive(Debug)]
@@ -61,8 +62,10 @@ pub(crate) struct Client {
     pub(crate) pings: usize,
     /// How often a reader has asked so.
     pub(crate) pinged: usize,
-    /// A CONNECT with Clean Start was not answered: nobody knows which session there is.
+    /// A CONNECT was not answered that may have begun another session: nobody knows which there is.
     pub(crate) must_start_clean: bool,
+    /// The client has ended its session.
+    pub(crate) has_ended_session: bool,
     /// How often a reader has read all retained messages.
     pub(crate) times_read: u64,
 }
@@ -135,6 +138,7 @@ impl Client {
             pings: 0,
             pinged: 0,
             must_start_clean: false,
+            has_ended_session: false,
             times_read: 0,
         }
     }
@@ -210,6 +214,10 @@ impl Client {
         act: Act,
         until: Duration,
     ) -> Result<(), Fault> {
+        let may_expire = matches!(world.ledger.scene().life(self.number), Life::Expires(_));
+        if self.phase == Phase::Connecting && (self.has_ended_session || may_expire) {
+            self.must_start_clean = true;
+        }
         self.connection = None;
         self.phase = Phase::Away(until);
         self.unacknowledged.clear();

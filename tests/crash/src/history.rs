@@ -49,11 +49,12 @@ impl History {
         self.events.push_back((now, event));
     }
 
-    /// The events that a fault is about: those of the message, and those of the sessions.
-    pub(crate) fn about(&self, fault: &Fault) -> String {
+    /// The events that a fault is about: those of the sessions, and those of messages that belong
+    /// to it.
+    pub(crate) fn about(&self, fault: &Fault, belongs: impl Fn(MessageNumber) -> bool) -> String {
         let chosen = self.events.iter().filter(|(_, event)| match event {
             Event::Client(client, act) => {
-                (fault.message.is_some() && act.message() == fault.message)
+                act.message().is_some_and(&belongs)
                     || (fault.clients.contains(client) && act.concerns_session())
             }
             _ => true,

@@ -39,6 +39,8 @@ pub use publication::Message;
 pub struct Ledger {
     scene: Scene,
     now: Duration,
+    /// When the clients looked for what has come: this time, and the time before.
+    looks: (Duration, Duration),
     /// Counts events, and so orders them.
     moment: u64,
     /// Messages announced so far.
@@ -69,6 +71,7 @@ impl Ledger {
         Self {
             scene,
             now: Duration::ZERO,
+            looks: (Duration::ZERO, Duration::ZERO),
             moment: 0,
             announced: 0,
             publications: HashMap::new(),
@@ -112,7 +115,18 @@ impl Ledger {
 
     /// The history of those whom a fault concerns, one line for each event.
     pub fn history_of(&self, fault: &Fault) -> String {
-        self.history.about(fault)
+        let retained_at = |message: MessageNumber| {
+            self.message(message).filter(|message| message.retain).map(|message| message.topic)
+        };
+        let topic = fault.message.and_then(retained_at);
+        self.history.about(fault, |message| {
+            fault.message == Some(message) || topic.is_some() && retained_at(message) == topic
+        })
+    }
+
+    /// The clients look for what has come since they did so last.
+    pub const fn look(&mut self, now: Duration) {
+        self.looks = (now, self.looks.0);
     }
 
     /// Notes an event, `now` after the begin of the run.
@@ -184,7 +198,10 @@ impl Ledger {
             subscription.certain_since.get_or_insert(moment);
         }
         let mark = session.take_mark(filter);
-        self.confirm(client, mark);
+        // Nothing is kept of other sessions, so the answer waits for nothing.
+        if session.is_durable() {
+            self.confirm(client, mark);
+        }
     }
 
     fn unsubscribing(&mut self, client: ClientNumber, filter: FilterNumber) {
@@ -202,7 +219,10 @@ impl Ledger {
             subscription.end(moment);
         }
         let mark = session.take_mark(filter);
-        self.confirm(client, mark);
+        // Nothing is kept of other sessions, so the answer waits for nothing.
+        if session.is_durable() {
+            self.confirm(client, mark);
+        }
     }
 
     /// The broker keeps what this client had said on its connection, with its first `mark`

@@ -19,7 +19,10 @@ pub(crate) struct Persona {
     pub(crate) base: Vec<(FilterNumber, QoS)>,
     /// Subscriptions that come and go.
     pub(crate) optional: Vec<(FilterNumber, QoS)>,
-    /// A filter that nothing matches: its SUBACK says that all before it is kept.
+    /// Where the client writes to itself.
+    pub(crate) own_topic: TopicNumber,
+    /// The filter for it. It is subscribed to again and again: SUBACK says that all before it is
+    /// kept.
     pub(crate) private: FilterNumber,
     /// Where the client publishes.
     pub(crate) topics: Vec<TopicNumber>,
@@ -118,18 +121,24 @@ impl Casting {
         let index = self.personas.len();
         let ClientNumber(number) = self.scene.add_client(&format!("client-{index}"), life);
         debug_assert_eq!(number, index);
+        let own = format!("private/{index}");
+        let private = self.scene.add_filter(&own);
         self.personas.push(Persona {
             version,
             role,
             receive_maximum,
             base: Vec::new(),
             optional: Vec::new(),
-            private: self.scene.add_filter(&format!("private/{index}")),
+            own_topic: self.scene.add_topic(&own),
+            private,
             topics: Vec::new(),
             retained: Vec::new(),
             window,
             will: None,
         });
+        if role != Role::Reader {
+            self.subscribe(index, &own, QoS::AtLeastOnce);
+        }
         index
     }
 

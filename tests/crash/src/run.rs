@@ -188,6 +188,7 @@ impl Run {
             panic!("the poller has failed: {error}");
         }
         let now = self.begin.elapsed();
+        self.ledger.look(now);
         let registry = self.poll.registry();
         let mut world = World { ledger: &mut self.ledger, registry, now, port: self.port };
         for client in &mut self.clients {
@@ -262,12 +263,15 @@ impl Run {
             .filter(|client| takes_part(client))
             .map(|client| client.number)
             .collect();
-        self.settle_until(&everybody, |ledger| ledger.owed(&everybody) == 0)?;
-        // What comes after this answer was not owed.
+        let is_nothing_owed = |ledger: &mut Ledger| ledger.owed(&everybody) == 0;
+        self.settle_until(&everybody, is_nothing_owed)?;
         for _ in 0..2 {
-            self.with_each(&everybody, Client::confirm)?;
-            self.settle_until(&everybody, |_| true)?;
+            // Behind this message stands nothing in the line of its session, not even a second copy.
+            self.with_each(&everybody, Client::write_to_itself)?;
+            self.settle_until(&everybody, is_nothing_owed)?;
         }
+        self.with_each(&everybody, Client::confirm)?;
+        self.settle_until(&everybody, |_| true)?;
         self.read_retained()?;
         self.ledger.close(&everybody);
         self.report.settlements += 1;

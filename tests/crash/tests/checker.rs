@@ -90,8 +90,11 @@ impl Story {
         }
     }
 
+    /// The clients see that nothing comes for so long.
     fn wait(&mut self, seconds: u64) {
         self.now += Duration::from_secs(seconds);
+        self.ledger.look(self.now);
+        self.ledger.look(self.now);
     }
 
     fn announce(&mut self, topic: TopicNumber, qos: QoS) -> Message {

@@ -45,6 +45,7 @@ impl Client {
         world.note(self.number, Act::Connected { session_present })?;
         self.phase = Phase::Connected;
         self.must_start_clean = false;
+        self.has_ended_session = false;
         if session_present {
             self.send_again(world)?;
         } else {

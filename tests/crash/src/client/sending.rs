@@ -111,6 +111,7 @@ impl Client {
             push(&mut properties, Property::SessionExpiryInterval(0));
             // If the session goes on after all, its subscriptions are made again.
             self.subscribed.clear();
+            self.has_ended_session = true;
         }
         world.note(self.number, Act::Disconnecting { ends_session })?;
         let reason = ReasonCode::Success;

@@ -44,11 +44,25 @@ impl Ledger {
         if delivery.retain {
             return Ok(());
         }
-        let ordered = !is_group && !publication.is_will();
+        let ordered = self.is_ordered(client, &publication, is_group);
         let outcome = self
             .receiver_of(client, number)
             .map_or(Ok(()), |receiver| receiver.receive(delivery, &publication, ordered));
         outcome.map_err(fault)
+    }
+
+    /// Whether newer messages of the publisher must not come before this one. They may, if it was
+    /// sent again and the subscription is younger, or the first copy has expired.
+    fn is_ordered(&self, client: ClientNumber, publication: &Publication, is_group: bool) -> bool {
+        let session = self.sessions.get(client.0);
+        let is_old = session.is_some_and(|session| {
+            session.subscriptions.iter().any(|(filter, subscription)| {
+                self.scene.matches(*filter, publication.message.topic)
+                    && subscription.is_certain_since(publication.first_moment)
+            })
+        });
+        let is_sure = is_old && publication.is_owed();
+        !is_group && !publication.is_will() && (publication.attempts == 1 || is_sure)
     }
 
     /// There may be a subscription that this delivery belongs to.
@@ -108,7 +122,9 @@ impl Ledger {
             .sessions
             .get(client.0)
             .is_some_and(|session| session.receiver.is_known(delivery.message));
-        if !delivery.dup && !is_known && self.now > publication.last_at + lives + LATE {
+        // It may have come right after the time before.
+        let (_, before) = self.looks;
+        if !delivery.dup && !is_known && before > publication.last_at + lives + LATE {
             return Err("has expired, and comes now");
         }
         let Some(left) = delivery.expiry else {
