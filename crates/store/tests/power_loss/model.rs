@@ -31,10 +31,13 @@ pub(crate) struct Model {
     pub(crate) time: u64,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "a run may be each of it or not")]
 struct ModelRun {
     writer: u16,
     first: u64,
     records: Vec<(bool, Vec<u8>)>,
+    /// Whether it is to be synced as soon as it is written.
+    wants_sync: bool,
     /// Whether it must be there after the next start.
     is_promised: bool,
     /// Where it is, or would be if it was written now.
@@ -62,12 +65,19 @@ enum Hold {
 }
 
 impl Model {
-    pub(crate) fn append(&mut self, writer: u16, first: u64, records: Vec<(bool, Vec<u8>)>) {
+    pub(crate) fn append(
+        &mut self,
+        writer: u16,
+        first: u64,
+        records: Vec<(bool, Vec<u8>)>,
+        wants_sync: bool,
+    ) {
         self.last.insert(writer, first + records.len() as u64 - 1);
         self.runs.push(ModelRun {
             writer,
             first,
             records,
+            wants_sync,
             is_promised: false,
             segment: SegmentId(0),
             is_written: false,
@@ -80,6 +90,13 @@ impl Model {
         for run in self.runs.iter_mut().filter(|run| !run.is_written) {
             run.segment = segment;
             run.is_written = run.last() <= reached(run.writer);
+        }
+    }
+
+    /// A commit went well: what it has written is synced if that was asked for.
+    pub(crate) fn check_synced(&self, synced: impl Fn(u16) -> u64) {
+        for run in self.runs.iter().filter(|run| run.is_written && run.wants_sync) {
+            assert!(run.last() <= synced(run.writer), "{run:?} is written and not synced");
         }
     }
 

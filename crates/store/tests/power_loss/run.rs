@@ -117,8 +117,9 @@ impl Run {
         }
         self.report.records += records.len() as u64;
         self.model.time += 1;
-        self.model.append(writer, first, records);
-        self.log.append(run.finish(self.model.time, !self.random.one_in(3)));
+        let wants_sync = !self.random.one_in(3);
+        self.model.append(writer, first, records, wants_sync);
+        self.log.append(run.finish(self.model.time, wants_sync));
     }
 
     fn bytes(&mut self) -> Vec<u8> {
@@ -159,7 +160,7 @@ impl Run {
         self.model.promise(|writer| self.log.synced(writer));
         match result {
             _ if !self.disk.has_power() => self.crash(),
-            Ok(()) => {}
+            Ok(()) => self.model.check_synced(|writer| self.log.synced(writer)),
             Err(CommitError::Failed { .. }) => {
                 self.report.failed += 1;
                 assert_eq!(self.log.state(), LogState::Failed);
