@@ -17,7 +17,7 @@ use proptest::test_runner::TestRunner;
 use self::freed::log::Log;
 use self::freed::state::State;
 use self::operations::{Op, run_in};
-use self::strategy::op;
+use self::strategy::{group_op, op};
 use self::world::World;
 
 /// A round that begins after an operation.
@@ -68,28 +68,6 @@ fn play(shards: u16, ops: &[Op], rounds: &[Begin]) -> (Log, Vec<State>) {
         }
     });
     (log, states)
-}
-
-/// Members of a group come and go while mail is on its way.
-fn group_op() -> impl Strategy<Value = Op> {
-    let client = 0..4_usize;
-    prop_oneof![
-        3 => (client.clone(), any::<bool>(), 0..3_u16).prop_map(|(client, ends, window)| {
-            Op::Connect { client, clean: ends, expires: ends, window, small: false, hasty: false }
-        }),
-        1 => client.clone().prop_map(|client| Op::Cut { client }),
-        3 => (client.clone(), prop_oneof![3 => Just(4_usize), 1 => 0..4_usize]).prop_map(
-            |(client, filter)| Op::Subscribe {
-                client, filter, qos: 2, no_local: false, as_published: false,
-            }),
-        6 => (client.clone(), 0..2_usize, 1..3_u8).prop_map(|(client, topic, qos)| {
-            Op::Publish { client, topic, qos, retain: false, big: false }
-        }),
-        1 => (client.clone(), 0..10_usize)
-            .prop_map(|(client, which)| Op::Answer { client, which }),
-        1 => client.prop_map(|client| Op::AnswerAll { client }),
-        3 => any::<bool>().prop_map(Op::HoldMail),
-    ]
 }
 
 fn freed_log_is_the_whole_log(shards: u16, ops: &[Op], rounds: &[Begin]) {

@@ -55,7 +55,7 @@ impl Log {
             match told {
                 Told::Records { writer, first, records } => self.append(writer, first, records),
                 Told::Survivors(survivors) => self.survivors(survivors),
-                Told::RoundDone(round) => self.shard_done(round),
+                Told::RoundDone(_, round) => self.shard_done(round),
             }
         }
     }

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ferrymq_broker::{Message, Record, RecordNumber, SessionNumber, StoredTarget};
+use ferrymq_broker::{
+    FetchedMessage, Message, OwedMessage, Record, RecordNumber, Recovered, SessionImage,
+    SessionNumber, StoredTarget,
+};
 
 use super::log::Entry;
 
@@ -51,6 +54,77 @@ impl State {
             replay.apply(entry);
         }
         replay.finish()
+    }
+
+    /// What a broker is restored from, with the messages that `fetch` finds.
+    pub(crate) fn of_recovered(
+        recovered: &Recovered,
+        mut fetch: impl FnMut(SessionNumber, RecordNumber) -> FetchedMessage,
+    ) -> Self {
+        let mut state = Self::default();
+        for session in &recovered.sessions {
+            let known = SessionState::of_image(session, &mut fetch);
+            state.sessions.insert(session.client_id.to_string(), known);
+        }
+        for (session, will) in &recovered.unfinished.wills {
+            let will = format!("{} after {}", text(&will.message), will.delay_interval);
+            state.wills.insert(*session, will);
+        }
+        for (message, _) in &recovered.directory.retained {
+            let topic = message.publication().topic.as_str().to_owned();
+            state.retained.insert(topic, text(message));
+        }
+        state
+    }
+
+    /// The same without the order in which messages wait: one that was given to another member of
+    /// its group has one place as long as the log has the record of that, and another one later.
+    pub(crate) fn without_order(mut self) -> Self {
+        for session in self.sessions.values_mut() {
+            session.queue.sort_unstable();
+        }
+        self
+    }
+}
+
+impl SessionState {
+    fn of_image(
+        image: &SessionImage,
+        fetch: &mut impl FnMut(SessionNumber, RecordNumber) -> FetchedMessage,
+    ) -> Self {
+        let mut waiting = |owed: &OwedMessage| {
+            let FetchedMessage { message, retain, identifiers, .. } =
+                fetch(image.number, owed.number);
+            let about = text(&message);
+            format!("{about} as {:?} {retain} {identifiers:?} {:?}", owed.qos(), owed.group)
+        };
+        let queue = image.queue.iter().map(&mut waiting).collect();
+        let mut sent = |owed: &OwedMessage| text(&fetch(image.number, owed.number).message);
+        Self {
+            number: image.number.0,
+            expiry_interval: image.expiry_interval,
+            away: image
+                .away
+                .map(|away| format!("until {:?}, will {:?}", away.expires, away.will_due)),
+            will: image
+                .will
+                .as_ref()
+                .map(|will| format!("{} after {}", text(&will.message), will.delay_interval)),
+            subscriptions: image
+                .subscriptions
+                .iter()
+                .map(|subscription| {
+                    let (options, identifier, group) =
+                        (subscription.options, subscription.identifier, subscription.group);
+                    let how = format!("{options:?} {identifier:?} {group:?}");
+                    (subscription.filter.to_string(), how)
+                })
+                .collect(),
+            queue,
+            sent: image.published.iter().map(|(id, owed)| (id.get(), sent(owed))).collect(),
+            released: image.released.iter().map(|id| id.get()).collect(),
+            received: image.received.iter().map(|id| id.get()).collect(),
+        }
     }
 }
 

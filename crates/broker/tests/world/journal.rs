@@ -20,7 +20,7 @@ pub(crate) struct Journal {
 pub(crate) enum Told {
     Records { writer: ShardIndex, first: u64, records: Vec<Record> },
     Survivors(Vec<Survivor>),
-    RoundDone(u64),
+    RoundDone(ShardIndex, u64),
 }
 
 impl Journal {
@@ -32,17 +32,22 @@ impl Journal {
     }
 
     /// What a shard has to say of a round, after its records.
-    pub(super) fn hear(&mut self, shard: &mut Shard) {
+    pub(super) fn hear(&mut self, index: ShardIndex, shard: &mut Shard) {
         let survivors = shard.take_survivors();
         let done = shard.take_round_done();
         if let Some(told) = &mut self.told {
             told.push(Told::Survivors(survivors));
-            told.extend(done.map(Told::RoundDone));
+            told.extend(done.map(|round| Told::RoundDone(index, round)));
         }
     }
 }
 
 impl World {
+    /// How many shards there are.
+    pub(crate) fn shards(&self) -> usize {
+        self.shards.len()
+    }
+
     /// The log begins a round: these shards hear of it from the log, the others from these.
     pub(crate) fn begin_round(
         &mut self,

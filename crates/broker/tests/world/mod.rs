@@ -623,7 +623,8 @@ impl World {
                 self.shards[index].durable(self.log.sync(index), self.now);
             }
         }
-        self.journal.hear(&mut self.shards[index]);
+        let shard = ShardIndex(u16::try_from(index).expect("few shards"));
+        self.journal.hear(shard, &mut self.shards[index]);
         appended
     }
 
