@@ -98,7 +98,8 @@ impl Replay {
         match record_codec::decode(bytes)? {
             Record::Settled { session, message } => self.settle(session, message),
             Record::Reassigned { message, from, to, weight } => {
-                self.settle(from, message);
+                self.take_away(from, message);
+                self.session(to.session).take_back(message);
                 self.owe(&to, message, order, weight as usize, false);
             }
             Record::Sent { session, message, packet_id } => {
@@ -198,6 +199,13 @@ impl Replay {
     }
 
     /// What a session is owed comes before it is settled, so whoever is not known has nothing.
+    fn take_away(&mut self, session: SessionNumber, message: RecordNumber) {
+        self.mention(message);
+        if let Some(session) = self.known(session) {
+            session.take_away(message);
+        }
+    }
+
     fn settle(&mut self, session: SessionNumber, message: RecordNumber) {
         self.mention(message);
         if let Some(session) = self.known(session) {

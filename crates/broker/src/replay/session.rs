@@ -30,6 +30,8 @@ pub(super) struct SessionReplay {
     sent: Latest<RecordNumber, PacketId>,
     /// What is not owed any more and is still among `owed` or `sent`.
     settled: Vec<RecordNumber>,
+    /// What another session is owed instead. It may be owed here again later.
+    taken_away: BTreeSet<RecordNumber>,
 }
 
 /// How a filter was subscribed to.
@@ -73,6 +75,20 @@ impl SessionReplay {
         self.settled.push(message);
         let left = self.owed.len().saturating_add(self.sent.len());
         if self.settled.len() > SLACK.max(left / 2) {
+            self.take_out_settled();
+        }
+    }
+
+    /// Another session is owed the message instead.
+    pub(super) fn take_away(&mut self, message: RecordNumber) {
+        self.settle(message);
+        self.taken_away.insert(message);
+    }
+
+    /// The session is about to be owed the message, perhaps not for the first time: that it was
+    /// settled before is no longer said of it.
+    pub(super) fn take_back(&mut self, message: RecordNumber) {
+        if self.taken_away.remove(&message) {
             self.take_out_settled();
         }
     }
