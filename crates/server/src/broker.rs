@@ -62,17 +62,11 @@ impl Broker {
             mailboxes.push(Mailbox::new(waker));
         }
         let post: Arc<[Mailbox<TcpStream>]> = mailboxes.into();
-        let (store, log, recovered) = match opened {
-            None => (Arc::new(MemoryStore::new(count)) as Arc<dyn Store>, None, None),
-            Some(opened) => {
-                let bells = Arc::new(Bells::new(Arc::clone(&post)));
-                let attendant: Arc<dyn Attendant> = Arc::<Bells>::clone(&bells);
-                let (store, recovered) = DurableStore::new(opened, count, attendant);
-                let store = Arc::new(store);
-                let log = LogThreads::start(&store, &bells)?;
-                (store as Arc<dyn Store>, Some(log), Some(recovered))
-            }
-        };
+        let bells = Arc::new(Bells::new(Arc::clone(&post)));
+        let attendant: Arc<dyn Attendant> = Arc::<Bells>::clone(&bells);
+        let (durable, recovered) =
+            opened.map(|opened| DurableStore::new(opened, count, attendant)).unzip();
+        let durable = durable.map(Arc::new);
         let seed = random()?;
         let (directory, kept) = match recovered {
             None => (Directory::new(count, seed), None),
@@ -82,6 +76,13 @@ impl Broker {
             }
         };
         let directory = Arc::new(directory);
+        let (store, log): (Arc<dyn Store>, _) = match durable {
+            None => (Arc::new(MemoryStore::new(count)), None),
+            Some(store) => {
+                let log = LogThreads::start(&store, &bells, &directory)?;
+                (store, Some(log))
+            }
+        };
         let mut shards = Vec::new();
         let indices = (0u16..).map(ShardIndex);
         for ((index, network), first_record) in indices.zip(networks).zip(first_records) {

@@ -14,12 +14,15 @@ mod survivors;
 mod terms;
 
 use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ferrymq_broker::{
     Fetch, Fetched, FetchedMessage, LogState, Progress, Record, RecordBatch, RecordNumber,
-    Recovered, Round, SessionNumber, ShardIndex, Survivor, record_codec,
+    Recovered, Round, SessionNumber, ShardIndex, StoreCondition, StoreMetrics, Survivor,
+    record_codec,
 };
 use ferrymq_store::{CommitError, Disk, Log, Number, ReadError, RunBuilder, Stored};
 
@@ -131,6 +134,35 @@ impl<D: Disk> DurableStore<D> {
             .any(|told| told.synced.load(Ordering::Relaxed) < told.written.load(Ordering::Relaxed))
     }
 
+    /// Says in figures how the log is.
+    pub fn report(&self, metrics: &StoreMetrics) {
+        let figures = self.log.statistics();
+        let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        metrics.unsynced_records.set(figures.unsynced_records);
+        metrics.commit_median_us.set(micros(figures.commit_median));
+        metrics.commit_p99_us.set(micros(figures.commit_p99));
+        metrics.batches.set(figures.batches);
+        metrics.batch_mean_bytes.set(figures.batch_bytes / figures.batches.max(1));
+        metrics.log_bytes.set(self.log.bytes());
+        metrics.live_bytes.set(self.live.bytes());
+        metrics.set_condition(self.condition());
+    }
+
+    /// How the log is, in words.
+    pub fn condition(&self) -> StoreCondition {
+        match self.log.state() {
+            ferrymq_store::LogState::Ready => StoreCondition::Ready,
+            ferrymq_store::LogState::Full => StoreCondition::Full,
+            ferrymq_store::LogState::NoSpace(kind) => match kind {
+                ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
+                    StoreCondition::ReadOnly
+                }
+                _ => StoreCondition::NoSpace,
+            },
+            ferrymq_store::LogState::Failed => StoreCondition::Failed,
+        }
+    }
+
     /// Answers one fetch for which the disk is needed. False: there is none.
     pub fn read(&self) -> bool {
         let Some(fetch) = self.lock_fetches().pop_front() else {
@@ -193,28 +225,38 @@ impl<D: Disk> DurableStore<D> {
         Ok(record_codec::fetched(number, stored.bytes, session)?)
     }
 
-    /// Notes what a record changes in what is kept in memory.
-    fn note(&self, record: &Record, bytes: usize) {
+    /// Counts a record of so many bytes.
+    fn count(&self, record: &Record, bytes: usize) {
         match record {
             Record::Message { targets, .. } => {
                 self.live.message(bytes, targets.len() as u64);
                 self.live.owe(targets.len() as u64);
             }
+            Record::Settled { .. } | Record::Released { message: Some(_), .. } => {
+                self.live.settle(1);
+            }
+            Record::Gone { messages, .. } => self.live.settle(messages.len() as u64),
+            Record::Reassigned { .. } => {}
+            _ => self.live.state(bytes),
+        }
+    }
+
+    /// Notes how messages are to be sent that are owed to others than before.
+    fn set_terms(&self, record: &Record) {
+        match record {
             Record::Settled { session, message }
             | Record::Released { session, message: Some(message), .. } => {
                 self.terms.remove(*message, *session);
-                self.live.settle(1);
             }
             Record::Gone { session, messages } => {
                 for message in messages {
                     self.terms.remove(*message, *session);
                 }
-                self.live.settle(messages.len() as u64);
             }
             Record::Reassigned { message, from, to, .. } => {
                 self.terms.set(*message, *from, to.clone());
             }
-            _ => self.live.state(bytes),
+            _ => {}
         }
     }
 
@@ -244,7 +286,7 @@ impl<D: Disk> DurableStore<D> {
                 self.attendant.news(ShardIndex(shard));
             }
         }
-        if self.rounds.are_open() || self.wants_round() {
+        if self.rounds.are_under_way() || self.wants_round() {
             self.attendant.read_wanted();
         }
     }
@@ -265,10 +307,15 @@ impl<D: Disk> Store for DurableStore<D> {
                 record_codec::encode(record, bytes);
                 length = bytes.len() - before;
             });
-            self.note(record, length);
+            self.count(record, length);
         }
         let run = run.finish(batch.at.as_nanos(), batch.needs_sync);
-        self.rounds.note(&batch.records, || self.log.append(run));
+        self.rounds.note(&batch.records, || {
+            for record in &batch.records {
+                self.set_terms(record);
+            }
+            self.log.append(run);
+        });
         if self.log.state() != ferrymq_store::LogState::Ready {
             self.unwell.store(true, Ordering::SeqCst);
         }

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle, Thread};
 use std::time::{Duration, Instant};
 
-use ferrymq_broker::{Fetched, Round, ShardIndex};
+use ferrymq_broker::{Directory, Fetched, Round, ShardIndex, StoreCondition};
 use ferrymq_store::{CommitError, RealDisk};
 use mio::net::TcpStream;
 
@@ -102,11 +102,14 @@ impl LogThreads {
     pub(crate) fn start(
         store: &Arc<DurableStore<RealDisk>>,
         bells: &Arc<Bells>,
+        directory: &Arc<Directory>,
     ) -> io::Result<Self> {
+        store.report(directory.metrics().store());
         let writer = {
             let (store, bells) = (Arc::clone(store), Arc::clone(bells));
+            let directory = Arc::clone(directory);
             thread::Builder::new().name("log".to_owned()).spawn(move || {
-                let written = Writer::new(&store, &bells).run();
+                let written = Writer::new(&store, &bells, directory).run();
                 if let Err(error) = &written {
                     tracing::error!("{error}");
                     for mailbox in bells.post.iter() {
@@ -141,14 +144,29 @@ struct Writer<'a> {
     bell: &'a Bell,
     /// When everything that was written was last seen synced.
     synced: Instant,
-    /// How long to wait before writing is tried again, after it could not be done.
-    patience: Option<Duration>,
+    directory: Arc<Directory>,
+    /// When the figures were said last, and whether they have changed since.
+    reported: Instant,
+    changed: bool,
+    /// How long to wait before writing is tried again, if it cannot be done.
+    patience: Duration,
+    /// Whether it was said that the log is in trouble.
+    is_troubled: bool,
 }
 
 impl<'a> Writer<'a> {
-    fn new(store: &'a DurableStore<RealDisk>, bells: &'a Bells) -> Self {
+    fn new(store: &'a DurableStore<RealDisk>, bells: &'a Bells, directory: Arc<Directory>) -> Self {
         bells.writer.answer();
-        Self { store, bell: &bells.writer, synced: Instant::now(), patience: None }
+        Self {
+            store,
+            bell: &bells.writer,
+            synced: Instant::now(),
+            directory,
+            reported: Instant::now(),
+            changed: false,
+            patience: FIRST_PATIENCE,
+            is_troubled: false,
+        }
     }
 
     fn run(mut self) -> Result<(), CommitError> {
@@ -157,10 +175,10 @@ impl<'a> Writer<'a> {
             let ending = self.bell.is_ending();
             match self.store.commit() {
                 Ok(worked) => {
-                    if self.patience.take().is_some() {
-                        tracing::info!("the log can be written again");
-                    }
+                    self.patience = FIRST_PATIENCE;
                     self.sync_in_time()?;
+                    self.changed |= worked;
+                    self.watch();
                     if !worked {
                         if ending {
                             return self.store.log().close();
@@ -168,7 +186,11 @@ impl<'a> Writer<'a> {
                         self.rest();
                     }
                 }
-                Err(error @ CommitError::NotWritten { .. }) if !ending => self.wait(&error),
+                Err(error @ CommitError::NotWritten { .. }) if !ending => {
+                    self.watch();
+                    tracing::debug!("{error}");
+                    self.wait();
+                }
                 Err(error) => return Err(error),
             }
         }
@@ -184,25 +206,48 @@ impl<'a> Writer<'a> {
         Ok(())
     }
 
-    /// Sleeps until there is something to write, or something written must be synced.
+    /// Says how the log is: in figures from time to time, and in words when it gets into trouble or
+    /// out of it.
+    fn watch(&mut self) {
+        let condition = self.store.condition();
+        let is_trouble = !condition.advice().is_empty() && condition != StoreCondition::Full;
+        if is_trouble != self.is_troubled {
+            self.is_troubled = is_trouble;
+            self.report();
+            if is_trouble {
+                let (condition, advice) = (condition.as_str(), condition.advice());
+                tracing::error!("the log cannot be written ({condition}). {advice}");
+            } else {
+                tracing::info!("the log can be written again");
+            }
+        } else if self.changed && self.reported.elapsed() >= REPORT_INTERVAL {
+            self.report();
+        }
+    }
+
+    fn report(&mut self) {
+        self.store.report(self.directory.metrics().store());
+        self.reported = Instant::now();
+        self.changed = false;
+    }
+
+    /// Sleeps until there is something to write, or something written must be synced or said, or it
+    /// may be that trouble is over.
     fn rest(&self) {
-        if self.store.has_unsynced() {
-            thread::park_timeout(SYNC_INTERVAL.saturating_sub(self.synced.elapsed()));
-        } else {
-            thread::park();
+        let sync =
+            self.store.has_unsynced().then(|| SYNC_INTERVAL.saturating_sub(self.synced.elapsed()));
+        let report = self.changed.then(|| REPORT_INTERVAL.saturating_sub(self.reported.elapsed()));
+        let again = self.is_troubled.then_some(SYNC_INTERVAL);
+        match sync.into_iter().chain(report).chain(again).min() {
+            Some(time) => thread::park_timeout(time),
+            None => thread::park(),
         }
     }
 
     /// Waits until it is worth while to try again. More that is to be written is no reason.
-    fn wait(&mut self, error: &CommitError) {
-        let patience = match self.patience {
-            None => {
-                tracing::error!("{error}");
-                FIRST_PATIENCE
-            }
-            Some(patience) => (patience * 2).min(SYNC_INTERVAL),
-        };
-        self.patience = Some(patience);
+    fn wait(&mut self) {
+        let patience = self.patience;
+        self.patience = (patience * 2).min(SYNC_INTERVAL);
         let until = Instant::now() + patience;
         while let left = until.saturating_duration_since(Instant::now())
             && !left.is_zero()
@@ -226,6 +271,8 @@ fn run_reader(store: &DurableStore<RealDisk>, bells: &Bells) {
 
 /// How long what was written may be without being synced.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+/// How often figures are said.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 const FIRST_PATIENCE: Duration = Duration::from_millis(100);
 /// Fetches that are answered before a round goes on by a piece.
 const READS_PER_PIECE: usize = 16;

@@ -9,13 +9,17 @@ use ferrymq_store::SegmentId;
 use super::survivors::{Change, Survivors};
 
 /// The round that is open, if one is.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Rounds {
     /// Whether changes are to be noted. Shards learn of a round by a letter, which is posted after
     /// this was set: so none of them can have answered without seeing it.
     open: AtomicBool,
+    /// Whether a round was opened and has not come to its end.
+    under_way: AtomicBool,
     /// How long the log was when the last one ended.
     pub(super) bytes_then: AtomicU64,
+    /// Whether the last one has freed something.
+    pub(super) was_of_use: AtomicBool,
     notes: Mutex<Notes>,
     pub(super) course: Mutex<Course>,
 }
@@ -48,6 +52,19 @@ pub(super) enum Phase {
     Copying { through: SegmentId, survivors: Survivors, next: RecordNumber },
     /// Everything was said again.
     Freeing { through: SegmentId },
+}
+
+impl Default for Rounds {
+    fn default() -> Self {
+        Self {
+            open: AtomicBool::new(false),
+            under_way: AtomicBool::new(false),
+            bytes_then: AtomicU64::new(0),
+            was_of_use: AtomicBool::new(true),
+            notes: Mutex::default(),
+            course: Mutex::default(),
+        }
+    }
 }
 
 impl Rounds {
@@ -87,20 +104,31 @@ impl Rounds {
         notes.all_done()
     }
 
-    pub(super) fn are_open(&self) -> bool {
-        self.open.load(Ordering::Relaxed)
+    pub(super) fn are_under_way(&self) -> bool {
+        self.under_way.load(Ordering::Relaxed)
     }
 
     pub(super) fn open(&self, round: &Arc<Round>, shards: usize) {
         let mut notes = self.lock();
         notes.round = Some(Arc::clone(round));
         notes.done = vec![false; shards];
+        self.under_way.store(true, Ordering::Relaxed);
         self.open.store(true, Ordering::Release);
     }
 
-    pub(super) fn close(&self) {
+    /// Nothing more is to be noted. `notes` are those of [`Self::lock`].
+    pub(super) fn close(&self, notes: &mut Notes) {
         self.open.store(false, Ordering::Release);
-        *self.lock() = Notes::default();
+        *notes = Notes::default();
+    }
+
+    /// The round has come to its end: the log has so many bytes now, and was longer before if the
+    /// round `was_of_use`.
+    pub(super) fn end(&self, bytes: u64, was_of_use: bool) {
+        self.close(&mut self.lock());
+        self.bytes_then.store(bytes, Ordering::Relaxed);
+        self.was_of_use.store(was_of_use, Ordering::Relaxed);
+        self.under_way.store(false, Ordering::Relaxed);
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Notes> {

@@ -13,11 +13,20 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 
 use ferrymq_broker::{Extents, RecordNumber, Round, ShardIndex, StoredTarget, record_codec};
-use ferrymq_store::{Disk, Kept, LogState, ReadError, SegmentId};
+use ferrymq_store::{CommitError, Disk, Kept, LogState, ReadError, SegmentId};
 
 use super::notes::{Course, Phase};
 use super::survivors::Survivors;
 use super::{DurableStore, bits};
+
+/// Why a message cannot be copied.
+#[derive(Debug, thiserror::Error)]
+enum CopyError {
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    #[error("a message that somebody is owed is not in the log")]
+    Missing,
+}
 
 /// A message that was read to be copied.
 struct Original {
@@ -39,12 +48,19 @@ impl<D: Disk> DurableStore<D> {
         };
     }
 
-    /// Whether so much of the log means nothing any more that a round is worth while.
+    /// Whether so much of the log means nothing any more that a round is worth while. Where there is
+    /// no space, a little is enough.
     pub(super) fn wants_round(&self) -> bool {
-        let spare = SPARE_SEGMENTS * self.log.options().segment_bytes;
-        let bytes = self.log.bytes();
-        bytes > self.live.bytes().saturating_mul(2).saturating_add(spare)
-            && bytes >= self.rounds.bytes_then.load(Ordering::Relaxed).saturating_add(spare)
+        let segment = self.log.options().segment_bytes;
+        let (bytes, live) = (self.log.bytes(), self.live.bytes());
+        let bytes_then = self.rounds.bytes_then.load(Ordering::Relaxed);
+        let grown_by = |segments: u64| bytes >= bytes_then.saturating_add(segments * segment);
+        if matches!(self.log.state(), LogState::NoSpace(_)) {
+            let was_of_use = self.rounds.was_of_use.load(Ordering::Relaxed);
+            return bytes > live.saturating_add(segment) && (was_of_use || grown_by(1));
+        }
+        let most = live.saturating_mul(2).saturating_add(SPARE_SEGMENTS * segment);
+        bytes > most && grown_by(SPARE_SEGMENTS)
     }
 
     /// Whether there is room to copy something. A full disk is no hindrance: the log has the space
@@ -110,13 +126,16 @@ impl<D: Disk> DurableStore<D> {
             Ok(found) => found,
             Err(error) => {
                 tracing::error!("old segments are not freed: {error}");
-                return self.rest();
+                return self.rest(false);
             }
         };
         let mut notes = self.rounds.lock();
         survivors.apply(&mem::take(&mut notes.changes));
         let kept = originals.iter().filter_map(|original| self.copy_of(original, &survivors));
         self.log.keep(kept.collect());
+        if next.is_none() {
+            self.rounds.close(&mut notes);
+        }
         drop(notes);
         self.attendant.commit_wanted();
         match next {
@@ -130,7 +149,7 @@ impl<D: Disk> DurableStore<D> {
         &self,
         survivors: &Survivors,
         first: RecordNumber,
-    ) -> Result<(Vec<Original>, Option<RecordNumber>), ReadError> {
+    ) -> Result<(Vec<Original>, Option<RecordNumber>), CopyError> {
         let (mut originals, mut bytes) = (Vec::new(), 0);
         for number in survivors.messages_from(first) {
             if bytes >= PIECE_BYTES || originals.len() >= PIECE_MESSAGES {
@@ -140,10 +159,9 @@ impl<D: Disk> DurableStore<D> {
                 let order = stored.order?;
                 Some(Original { number, order, bytes: stored.bytes.to_vec() })
             })?;
-            if let Some(original) = original.flatten() {
-                bytes += original.bytes.len();
-                originals.push(original);
-            }
+            let original = original.flatten().ok_or(CopyError::Missing)?;
+            bytes += original.bytes.len();
+            originals.push(original);
         }
         Ok((originals, None))
     }
@@ -171,22 +189,22 @@ impl<D: Disk> DurableStore<D> {
 
     fn free(&self, through: SegmentId) -> Phase {
         let before = self.log.bytes();
-        match self.log.free_through(through) {
-            Ok(()) => {
-                let freed = before.saturating_sub(self.log.bytes());
-                self.live.freed(freed, before);
-                tracing::debug!(bytes = freed, "old segments were freed");
-            }
-            Err(error) => tracing::warn!("old segments are not freed: {error}"),
+        let freed = self.log.free_through(through);
+        let bytes = before.saturating_sub(self.log.bytes());
+        self.live.freed(bytes, before);
+        match freed {
+            Ok(()) => tracing::debug!(bytes, "old segments were freed"),
+            // Whoever commits tries that again too, and lets us know.
+            Err(CommitError::NotWritten { .. }) => return Phase::Freeing { through },
+            Err(error) => tracing::error!("old segments are not freed: {error}"),
         }
-        let phase = self.rest();
+        let phase = self.rest(bytes > 0);
         self.tell();
         phase
     }
 
-    fn rest(&self) -> Phase {
-        self.rounds.close();
-        self.rounds.bytes_then.store(self.log.bytes(), Ordering::Relaxed);
+    fn rest(&self, was_of_use: bool) -> Phase {
+        self.rounds.end(self.log.bytes(), was_of_use);
         Phase::Resting
     }
 }

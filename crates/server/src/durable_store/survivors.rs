@@ -55,14 +55,21 @@ impl Survivors {
         }
     }
 
-    /// The messages from this one on that some session may be owed, in order.
+    /// The messages from this one on that some session is owed now, in order.
     pub(super) fn messages_from(&self, first: RecordNumber) -> impl Iterator<Item = RecordNumber> {
         let mut at = self.named.partition_point(|survivor| survivor.message < first);
-        std::iter::from_fn(move || {
+        let messages = std::iter::from_fn(move || {
             let message = self.named.get(at)?.message;
-            at += self.count_from(at, message);
-            Some(message)
-        })
+            let places = at..at + self.count_from(at, message);
+            at = places.end;
+            Some((message, places))
+        });
+        let owed = messages.filter(|(message, places)| {
+            let added = self.added.get(message);
+            added.is_some_and(|added| !added.is_empty())
+                || places.clone().any(|at| !self.is_settled(at))
+        });
+        owed.map(|(message, _)| message)
     }
 
     /// The sessions that are owed the message now, in order.
@@ -197,8 +204,10 @@ mod tests {
 
     #[test]
     fn messages_come_once_and_in_order() {
-        let named = vec![survivor(7, 1), survivor(3, 2), survivor(3, 1), survivor(7, 1)];
-        let survivors = Survivors::new(named, &[Change::Owed(survivor(5, 9))]);
+        let named =
+            vec![survivor(7, 1), survivor(3, 2), survivor(3, 1), survivor(7, 1), survivor(4, 1)];
+        let changes = [Change::Owed(survivor(5, 9)), Change::Settled(survivor(4, 1))];
+        let survivors = Survivors::new(named, &changes);
         let number = |message| RecordNumber::new(ShardIndex(0), message);
         let from = |first| survivors.messages_from(number(first)).collect::<Vec<_>>();
         assert_eq!(from(0), [number(3), number(5), number(7)]);

@@ -283,6 +283,7 @@ fn time_goes_on_while_there_is_no_broker() {
     let session = |number, client_id: &str, minutes: u32| Record::Session {
         session: SessionNumber(number),
         client_id: client_id.into(),
+        username: None,
         expiry_interval: minutes * 60,
     };
     let message = |payload: &str, minutes| {
