@@ -145,7 +145,9 @@ impl Client {
         if matches!(publication.publisher, Publisher::Will(_)) {
             return;
         }
-        let sent_again = publication.qos == QoS::AtLeastOnce && publication.sends > 1;
+        // A crash may make a broker forget what it had taken over and not acknowledged.
+        let may_be_new = publication.qos == QoS::AtLeastOnce || scene.model.crashes > 0;
+        let sent_again = may_be_new && publication.sends > 1;
         let is_first = self.session.deliveries.get(&number) == Some(&1);
         // Who has subscribed in between sees the second of a message's two lives only, and a QoS 0
         // delivery of the first may be lost.
