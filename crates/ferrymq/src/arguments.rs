@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::publish::PublishArguments;
 use crate::serve::ServeArguments;
+use crate::store::StoreCommand;
 use crate::subscribe::SubscribeArguments;
 
 /// An MQTT broker, and clients to try it with.
@@ -21,6 +22,9 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run the broker; the same as no subcommand at all
     Serve(ServeArguments),
+    /// Look at what the broker has kept, while it does not run
+    #[command(subcommand)]
+    Store(StoreCommand),
     /// Publish messages on a topic
     #[command(name = "pub", disable_help_flag = true, args_override_self = true)]
     Publish(Box<PublishArguments>),
@@ -39,7 +43,7 @@ impl Arguments {
         match &self.command {
             Some(Command::Publish(arguments)) => arguments.connection.quiet,
             Some(Command::Subscribe(arguments)) => arguments.connection.quiet,
-            Some(Command::Serve(_)) | None => false,
+            Some(Command::Serve(_) | Command::Store(_)) | None => false,
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The MQTT system in one binary: broker, publisher and subscriber.
+//! The MQTT system in one binary: broker, publisher and subscriber, and what to do with the data of
+//! a broker.
 //!
 //! The flags of `pub` and `sub` mean what they mean to Mosquitto's clients, and so does the exit
 //! status: 0, the reason of a refused connection, 27 for a timeout, and 1 for everything else.
@@ -9,6 +10,7 @@ mod failure;
 mod property;
 mod publish;
 mod serve;
+mod store;
 mod subscribe;
 
 use std::future::Future;
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
     let quiet = arguments.is_quiet();
     let result = match arguments.into_command() {
         Command::Serve(arguments) => serve::run(&arguments).map(|()| 0),
+        Command::Store(command) => store::run(&command),
         Command::Publish(arguments) => {
             log_to_stderr(arguments.connection.debug);
             run(publish::run(arguments))

@@ -1,7 +1,7 @@
 //! `ferrymq serve`: the broker.
 
 mod flood;
-mod keep;
+pub(crate) mod keep;
 mod sleepers;
 
 use std::io::IsTerminal;

@@ -99,7 +99,7 @@ fn topic_mode(text: &str) -> anyhow::Result<(Box<str>, Mode)> {
 
 /// Where data is kept if nobody says where.
 #[cfg(unix)]
-fn default_directory() -> Option<PathBuf> {
+pub(crate) fn default_directory() -> Option<PathBuf> {
     if rustix::process::geteuid().is_root() {
         return Some(PathBuf::from("/var/lib/ferrymq"));
     }
@@ -107,7 +107,7 @@ fn default_directory() -> Option<PathBuf> {
 }
 
 #[cfg(not(unix))]
-fn default_directory() -> Option<PathBuf> {
+pub(crate) fn default_directory() -> Option<PathBuf> {
     user_directory(env::var_os("LOCALAPPDATA").map(PathBuf::from), env::home_dir())
 }
 

@@ -10,6 +10,7 @@ mod chunk;
 mod queues;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
 use std::num::{NonZeroU16, NonZeroU32};
 
 use ferrymq_codec::{
@@ -96,8 +97,13 @@ impl<'a> MosquittoDatabase<'a> {
 
     /// The items, in an order in which they can be imported.
     pub fn items(&self) -> impl Iterator<Item = Item> {
-        let sessions = self.sessions.values().cloned().map(Item::Session);
-        let subscriptions = self.subscriptions.values().cloned().map(Item::Subscription);
+        let sessions = self.sessions.iter().flat_map(|(client_id, session)| {
+            let subscriptions = self.subscriptions.range((*client_id, "")..);
+            let subscriptions = subscriptions
+                .take_while(move |((subscriber, _), _)| subscriber == client_id)
+                .map(|(_, subscription)| Item::Subscription(subscription.clone()));
+            iter::once(Item::Session(session.clone())).chain(subscriptions)
+        });
         let wills = self.incoming.iter().filter_map(|id| self.will(*id)).map(Item::Will);
         let messages = self.queues.deliveries();
         let messages = messages
@@ -117,11 +123,7 @@ impl<'a> MosquittoDatabase<'a> {
             })
             .map(Item::Message);
         let retained = self.retained.values().filter_map(|id| self.retained(*id));
-        sessions
-            .chain(subscriptions)
-            .chain(wills)
-            .chain(messages)
-            .chain(retained.map(Item::Retained))
+        sessions.chain(wills).chain(messages).chain(retained.map(Item::Retained))
     }
 
     fn add_all(&mut self, parts: Parts<'a>, written: Instant) {

@@ -1,6 +1,7 @@
 //! How bytes, numbers and times are written in the lines of an export.
 
 use std::fmt;
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -90,10 +91,15 @@ impl Moment {
         (instant != Instant::FAR_FUTURE).then_some(Self(instant))
     }
 
+    /// The moment this long after 1970.
+    pub fn from_unix(since: Duration) -> Option<Self> {
+        let nanos = u64::try_from(since.as_nanos()).ok()?;
+        Self::before_ever(Instant::from_nanos(nanos))
+    }
+
     /// The moment this many seconds after 1970; nothing for one before.
     pub fn from_unix_seconds(seconds: i64) -> Option<Self> {
-        let nanos = u64::try_from(seconds).ok()?.checked_mul(NANOS_PER_SECOND)?;
-        Self::before_ever(Instant::from_nanos(nanos))
+        Self::from_unix(Duration::from_secs(u64::try_from(seconds).ok()?))
     }
 }
 
@@ -172,7 +178,6 @@ pub(super) mod retain_handling {
 }
 
 const BASE64: &str = "base64";
-const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
 #[cfg(test)]
 mod tests {
