@@ -314,6 +314,7 @@ fn session_item(session: &SessionImage, away: Away) -> SessionItem {
     received.sort_unstable();
     SessionItem {
         client_id: session.client_id.to_string(),
+        username: session.username.as_deref().map(str::to_owned),
         session_expiry_interval: session.expiry_interval,
         expires: Moment::before_ever(away.expires),
         received,

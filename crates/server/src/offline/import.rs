@@ -462,7 +462,7 @@ impl Session {
             client_id: client_id.into_boxed_str(),
             expiry_interval: self.item.session_expiry_interval,
             // The broker learns it when the client comes back.
-            username: None,
+            username: self.item.username.take().map(String::into_boxed_str),
         };
         let away = Record::Away {
             session,

@@ -48,6 +48,9 @@ pub struct Export {
 pub struct SessionItem {
     /// Whose it is.
     pub client_id: String,
+    /// The User Name with which the client connected last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
     /// How long it outlives its connection, in seconds; 4,294,967,295 is for ever.
     pub session_expiry_interval: u32,
     /// When it ends; absent if never.
@@ -248,10 +251,10 @@ pub enum ItemError {
         error: DecodeError,
     },
     /// A field that does not fit into a packet.
-    #[error("a property or the payload is too long for a packet: {0}")]
+    #[error("a property, the username or the payload is too long for a packet: {0}")]
     TooLong(EncodeError),
     /// A string with U+0000.
-    #[error("a property contains U+0000, which MQTT does not allow")]
+    #[error("a property or the username contains U+0000, which MQTT does not allow")]
     Null,
     /// A Subscription Identifier that no packet can carry.
     #[error("a subscription identifier is at most 268,435,455")]
@@ -279,12 +282,23 @@ impl Item {
         match self {
             Self::Export(export) if export.format == FORMAT => Ok(()),
             Self::Export(export) => Err(ItemError::Format(export.format)),
-            Self::Session(session) => check_client_id(&session.client_id),
+            Self::Session(session) => session.check(),
             Self::Subscription(subscription) => subscription.check(),
             Self::Will(will) => will.check(),
             Self::Message(message) => message.check(),
             Self::Retained(retained) => retained.check(),
         }
+    }
+}
+
+impl SessionItem {
+    fn check(&self) -> Result<(), ItemError> {
+        check_client_id(&self.client_id)?;
+        let username = self.username.as_deref().unwrap_or_default();
+        if username.len() > MAX_STRING {
+            return Err(ItemError::TooLong(EncodeError::FieldTooLong));
+        }
+        check_string(username).map(drop)
     }
 }
 

@@ -160,6 +160,10 @@ impl<'a> MosquittoDatabase<'a> {
         };
         let session = SessionItem {
             client_id: client_id.to_owned(),
+            username: str::from_utf8(client.username)
+                .ok()
+                .filter(|name| !name.is_empty() && !name.contains('\0'))
+                .map(str::to_owned),
             session_expiry_interval: client.expiry_interval,
             expires,
             received: Vec::new(),

@@ -79,30 +79,34 @@ impl Session {
 fn session() -> impl Strategy<Value = Session> {
     // What is sent uses other packet identifiers: those from 100 on.
     let packet_ids = || btree_set(1..20_u16, 0..4);
-    let item = (any::<u32>(), option::of(moment()), packet_ids(), packet_ids());
+    let username = option::of("[a-z\u{e9}]{0,3}");
+    let item = (username, any::<u32>(), option::of(moment()), packet_ids(), packet_ids());
     let subscriptions = btree_map(select(&FILTERS), subscription(), 0..4);
     let will = option::of((will(), option::of(moment())));
-    (item, subscriptions, will).prop_map(|((interval, expires, received, released), all, will)| {
-        let numbers = |ids: BTreeSet<u16>| ids.into_iter().filter_map(NonZeroU16::new);
-        Session {
-            item: SessionItem {
-                client_id: String::new(),
-                session_expiry_interval: interval,
-                expires,
-                received: numbers(received).collect(),
-                released: numbers(released).rev().collect(),
-            },
-            subscriptions: all
-                .into_iter()
-                .map(|(filter, subscription)| SubscriptionItem {
-                    filter: filter.to_owned(),
-                    no_local: subscription.no_local && !filter.starts_with("$share/"),
-                    ..subscription
-                })
-                .collect(),
-            will: will.map(|(will, due)| WillItem { due, ..will }),
-        }
-    })
+    (item, subscriptions, will).prop_map(
+        |((username, interval, expires, received, released), all, will)| {
+            let numbers = |ids: BTreeSet<u16>| ids.into_iter().filter_map(NonZeroU16::new);
+            Session {
+                item: SessionItem {
+                    client_id: String::new(),
+                    username,
+                    session_expiry_interval: interval,
+                    expires,
+                    received: numbers(received).collect(),
+                    released: numbers(released).rev().collect(),
+                },
+                subscriptions: all
+                    .into_iter()
+                    .map(|(filter, subscription)| SubscriptionItem {
+                        filter: filter.to_owned(),
+                        no_local: subscription.no_local && !filter.starts_with("$share/"),
+                        ..subscription
+                    })
+                    .collect(),
+                will: will.map(|(will, due)| WillItem { due, ..will }),
+            }
+        },
+    )
 }
 
 fn subscription() -> impl Strategy<Value = SubscriptionItem> {

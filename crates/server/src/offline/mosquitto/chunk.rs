@@ -70,6 +70,8 @@ pub(super) struct Subscription<'a> {
 pub(super) struct Client<'a> {
     /// Its client identifier.
     pub(super) id: &'a [u8],
+    /// The User Name with which it connected last; empty if there was none, or before version 6.
+    pub(super) username: &'a [u8],
     /// When the session ends, in seconds since 1970; 0 if that is not known.
     pub(super) expires: i64,
     /// How long the session outlives its connection, in seconds; `u32::MAX` is for ever.
@@ -336,7 +338,7 @@ impl<'a> Fields<'a> {
     fn plain_client(&mut self) -> Option<Client<'a>> {
         let id = self.string()?;
         let _last_packet_id = self.u16()?;
-        Some(Client { id, expires: 0, expiry_interval: u32::MAX })
+        Some(Client { id, username: &[], expires: 0, expiry_interval: u32::MAX })
     }
 
     fn client(&mut self, version: u32) -> Option<Client<'a>> {
@@ -344,9 +346,10 @@ impl<'a> Fields<'a> {
         let expiry_interval = self.u32()?;
         let _last_packet_id = self.u16()?;
         let id_length = usize::from(self.u16()?);
+        let mut user_name_length = 0;
         if version >= 6 {
             let _port = self.u16()?;
-            let user_name_length = usize::from(self.u16()?);
+            user_name_length = usize::from(self.u16()?);
             // The padding behind the structure has four bytes, or none where a 64-bit number is
             // aligned as a 32-bit one; what is left over tells.
             let strings = id_length.checked_add(user_name_length)?;
@@ -354,7 +357,8 @@ impl<'a> Fields<'a> {
             self.take(padding)?;
         }
         let id = self.take(id_length)?;
-        Some(Client { id, expires, expiry_interval })
+        let username = self.take(user_name_length)?;
+        Some(Client { id, username, expires, expiry_interval })
     }
 
     fn take(&mut self, length: usize) -> Option<&'a [u8]> {

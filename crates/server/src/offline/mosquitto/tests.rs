@@ -133,10 +133,13 @@ fn client_of_version_5_has_no_user_name_and_of_version_6_any_padding() {
         (6, [&session[..], b"\x07\x5B\x00\x04cuser"].concat()),
     ];
     for (version, body) in rows {
+        let username = if version == 6 { "\"username\":\"user\"," } else { "" };
         assert_eq!(
             items(&database(version, &[(CLIENT, body)])),
-            "{\"type\":\"session\",\"client_id\":\"c\",\"session_expiry_interval\":9,\
-             \"expires\":\"1970-01-01T00:00:10Z\"}\n"
+            format!(
+                "{{\"type\":\"session\",\"client_id\":\"c\",{username}\
+                 \"session_expiry_interval\":9,\"expires\":\"1970-01-01T00:00:10Z\"}}\n"
+            )
         );
     }
 }
