@@ -31,7 +31,7 @@ use ferrymq_codec::{SubscriptionOptions, TopicFilter};
 
 use crate::identity::{RecordNumber, SessionNumber};
 use crate::message::Message;
-use crate::record::{FetchedMessage, Record, StoredTarget};
+use crate::record::{Record, StoredTarget};
 use bytes::Reader;
 pub use error::RecordError;
 pub use fetch::FetchBuilder;
@@ -156,21 +156,6 @@ pub fn decode(bytes: &[u8]) -> Result<Record, RecordError> {
     };
     reader.finish()?;
     Ok(record)
-}
-
-/// The message of a [`Record::Message`], as this session is owed it; `None` if it is not.
-///
-/// # Errors
-///
-/// [`RecordError`] if the bytes are no such record.
-pub fn fetched(
-    number: RecordNumber,
-    bytes: &[u8],
-    session: SessionNumber,
-) -> Result<Option<FetchedMessage>, RecordError> {
-    let mut fetched = FetchBuilder::new(session);
-    fetched.add(number, bytes, None)?;
-    Ok(fetched.finish().pop())
 }
 
 /// Appends a [`Record::Message`] with fewer targets: those of the sessions in `keep`, and the

@@ -161,12 +161,23 @@ fn record() -> impl Strategy<Value = Record> {
     ]
 }
 
+/// The message as this session is owed it.
+fn fetched(
+    number: RecordNumber,
+    bytes: &[u8],
+    session: SessionNumber,
+) -> Result<Option<FetchedMessage>, RecordError> {
+    let mut fetch = FetchBuilder::new(session);
+    fetch.add(number, bytes, None)?;
+    Ok(fetch.finish().pop())
+}
+
 /// Everything that reads a record reads these bytes.
 fn read_in_every_way(bytes: &[u8]) {
     let number = RecordNumber::new(ShardIndex(1), 1);
     let mut out = Vec::new();
     for session in [0, 1, 500, u64::MAX].map(SessionNumber) {
-        let found = record_codec::fetched(number, bytes, session);
+        let found = fetched(number, bytes, session);
         let kept = record_codec::retarget(bytes, &[session], &[], &mut out);
         assert_eq!(found.is_err(), kept.is_err(), "{session:?}: {found:?} but {kept:?}");
     }
@@ -240,7 +251,7 @@ proptest! {
         }
         for stranger in strangers.into_iter().map(SessionNumber) {
             let target = targets.iter().find(|target| target.session == stranger);
-            let found = record_codec::fetched(number, &bytes, stranger).expect("good bytes");
+            let found = fetched(number, &bytes, stranger).expect("good bytes");
             prop_assert_eq!(found.is_some(), target.is_some());
             if let (Some(found), Some(target)) = (found, target) {
                 prop_assert_eq!(found.number, number);

@@ -19,10 +19,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ferrymq_broker::record_codec::FetchBuilder;
 use ferrymq_broker::{
     Fetch, Fetched, FetchedMessage, LogState, Progress, Record, RecordBatch, RecordNumber,
-    Recovered, Round, SessionNumber, ShardIndex, StoreCondition, StoreMetrics, Survivor,
-    record_codec,
+    Recovered, Round, ShardIndex, StoreCondition, StoreMetrics, Survivor, record_codec,
 };
 use ferrymq_store::{CommitError, Disk, Log, Number, ReadError, RunBuilder, Stored};
 
@@ -168,11 +168,8 @@ impl<D: Disk> DurableStore<D> {
         let Some(fetch) = self.lock_fetches().pop_front() else {
             return false;
         };
-        let session = fetch.session.number;
-        let found =
-            fetch.messages.iter().filter_map(|number| self.find(*number, session).transpose());
-        let messages = found
-            .collect::<Result<Vec<_>, _>>()
+        let messages = self
+            .gather(&fetch)
             .inspect_err(|error| tracing::error!("a stored message cannot be sent: {error}"))
             .ok();
         self.attendant.fetched(Fetched {
@@ -183,46 +180,27 @@ impl<D: Disk> DurableStore<D> {
         true
     }
 
-    /// A message as a session is owed it, from the disk if need be.
-    fn find(
-        &self,
-        number: RecordNumber,
-        session: SessionNumber,
-    ) -> Result<Option<FetchedMessage>, FetchError> {
-        let found = self.log.read(bits(number), |stored| self.decode(number, stored, session))?;
-        found.map_or(Ok(None), |decoded| decoded)
+    /// All messages of a fetch, from the disk if need be.
+    fn gather(&self, fetch: &Fetch) -> Result<Vec<FetchedMessage>, FetchError> {
+        let mut builder = FetchBuilder::new(fetch.session.number);
+        for number in &fetch.messages {
+            let terms = self.terms.get(*number, fetch.session.number);
+            let add = |stored: Stored<'_>| builder.add(*number, stored.bytes, terms);
+            self.log.read(bits(*number), add)?.transpose()?;
+        }
+        Ok(builder.finish())
     }
 
     /// All messages of a fetch, if they are in memory.
     fn recent(&self, fetch: &Fetch) -> Option<Vec<FetchedMessage>> {
-        let session = fetch.session.number;
-        let mut messages = Vec::with_capacity(fetch.messages.len());
+        let mut builder = FetchBuilder::new(fetch.session.number);
         for number in &fetch.messages {
-            let found = self
-                .log
-                .read_recent(bits(*number), |stored| self.decode(*number, stored, session))?;
+            let terms = self.terms.get(*number, fetch.session.number);
+            let add = |stored: Stored<'_>| builder.add(*number, stored.bytes, terms);
             // What is damaged is found again, and said, when it is read once more.
-            messages.extend(found.ok()?);
+            self.log.read_recent(bits(*number), add)?.ok()?;
         }
-        Some(messages)
-    }
-
-    fn decode(
-        &self,
-        number: RecordNumber,
-        stored: Stored<'_>,
-        session: SessionNumber,
-    ) -> Result<Option<FetchedMessage>, FetchError> {
-        if let Some(terms) = self.terms.get(number, session) {
-            let record = record_codec::MessageRecord::parse(stored.bytes)?;
-            return Ok(Some(FetchedMessage {
-                number,
-                message: record.to_message(),
-                retain: terms.retain,
-                identifiers: terms.identifiers,
-            }));
-        }
-        Ok(record_codec::fetched(number, stored.bytes, session)?)
+        Some(builder.finish())
     }
 
     /// Counts a record of so many bytes.
