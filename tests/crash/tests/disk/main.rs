@@ -1,10 +1,12 @@
-//! A disk that is full, or may not be written: nothing is promised that cannot be kept, and the
-//! rest goes on.
+//! A disk that is full, or may not be written: nothing is promised that cannot be kept, the rest
+//! goes on, and the broker recovers by itself.
 
 #![cfg(target_os = "linux")]
 
 mod peer;
 mod small_disk;
+
+use std::time::{Duration, Instant};
 
 use ferrymq_codec::{QoS, ReasonCode};
 use ferrymq_crash::{Broker, BrokerOptions};
@@ -72,6 +74,30 @@ fn full_disk_refuses_what_must_be_kept_and_nothing_else() {
 }
 
 #[test]
+fn space_that_is_given_back_is_used_and_nothing_was_lost() {
+    let disk = SmallDisk::new(8 << 20);
+    disk.occupy(2 << 20);
+    let (mut broker, port, taken) = start_on_a_full_disk(&disk);
+    let words = broker.line_with("space").unwrap_or_else(|words| panic!("{words}"));
+    assert!(words.contains("ERROR"), "{words}");
+    disk.vacate();
+    let mut publisher = Peer::connect(port, "publisher", false).expect("nothing is kept of it");
+    // It fails until the broker has noticed that there is room.
+    let deadline = Instant::now() + PATIENCE;
+    while publisher.publish("kept/2", QoS::AtLeastOnce, b"more") != ReasonCode::Success {
+        assert!(Instant::now() < deadline, "it does not recover:\n{}", broker.words());
+    }
+    broker.kill();
+    let (_broker, port) = start(&disk);
+    let mut subscriber = Peer::connect(port, "away", true).expect("the session is there");
+    for number in 0..=taken {
+        let expected = if number < taken { 50_000 } else { 4 };
+        let payload = subscriber.receive_payload();
+        assert_eq!(payload.len(), expected, "message {number} of {taken}");
+    }
+}
+
+#[test]
 fn broker_that_is_killed_on_a_full_disk_starts_again_and_has_everything() {
     let disk = SmallDisk::new(6 << 20);
     let (mut broker, _, taken) = start_on_a_full_disk(&disk);
@@ -95,3 +121,6 @@ fn directory_that_may_not_be_written_is_named_at_the_start() {
     let place = disk.place().join("data");
     assert!(broker.words().contains(&*place.to_string_lossy()), "{}", broker.words());
 }
+
+/// How long the broker may take to notice that there is room.
+const PATIENCE: Duration = Duration::from_secs(20);

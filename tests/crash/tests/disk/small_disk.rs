@@ -1,7 +1,8 @@
 //! A small file system in memory. A process keeps it, and it goes with that process.
 
-use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
@@ -42,6 +43,17 @@ impl SmallDisk {
         self.keeper.id()
     }
 
+    /// Takes so many bytes away.
+    pub(crate) fn occupy(&self, bytes: usize) {
+        let mut file = File::create(self.filler()).expect("there is room yet");
+        file.write_all(&vec![b'x'; bytes]).expect("there is room yet");
+    }
+
+    /// Gives them back.
+    pub(crate) fn vacate(&self) {
+        fs::remove_file(self.filler()).expect("the file was made before");
+    }
+
     /// Lets nobody write any more. No file may be open.
     pub(crate) fn forbid_writing(&self) {
         let status = Command::new("nsenter")
@@ -52,6 +64,11 @@ impl SmallDisk {
             .status()
             .expect("nsenter belongs to every Linux");
         assert!(status.success(), "{status}");
+    }
+
+    fn filler(&self) -> PathBuf {
+        let inside = self.place().strip_prefix("/").expect("temporary files have absolute paths");
+        Path::new("/proc").join(self.keeper().to_string()).join("root").join(inside).join("filler")
     }
 }
 
