@@ -79,7 +79,7 @@ impl Broker {
         let (store, log): (Arc<dyn Store>, _) = match durable {
             None => (Arc::new(MemoryStore::new(count)), None),
             Some(store) => {
-                let log = LogThreads::start(&store, &bells, &directory)?;
+                let log = LogThreads::start(&store, &bells, &directory, clock)?;
                 (store, Some(log))
             }
         };

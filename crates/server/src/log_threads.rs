@@ -13,6 +13,7 @@ use ferrymq_broker::{Directory, Fetched, Round, ShardIndex, StoreCondition};
 use ferrymq_store::{CommitError, RealDisk};
 use mio::net::TcpStream;
 
+use crate::clock::Clock;
 use crate::durable_store::{Attendant, DurableStore};
 use crate::mailbox::{Letter, Mailbox};
 
@@ -103,13 +104,14 @@ impl LogThreads {
         store: &Arc<DurableStore<RealDisk>>,
         bells: &Arc<Bells>,
         directory: &Arc<Directory>,
+        clock: Clock,
     ) -> io::Result<Self> {
         store.report(directory.metrics().store());
         let writer = {
             let (store, bells) = (Arc::clone(store), Arc::clone(bells));
             let directory = Arc::clone(directory);
             thread::Builder::new().name("log".to_owned()).spawn(move || {
-                let written = Writer::new(&store, &bells, directory).run();
+                let written = Writer::new(&store, &bells, directory, clock).run();
                 if let Err(error) = &written {
                     tracing::error!("{error}");
                     for mailbox in bells.post.iter() {
@@ -145,6 +147,9 @@ struct Writer<'a> {
     /// When everything that was written was last seen synced.
     synced: Instant,
     directory: Arc<Directory>,
+    clock: Clock,
+    /// When the log was last told the time, with records or without.
+    told_time: Instant,
     /// When the figures were said last, and whether they have changed since.
     reported: Instant,
     changed: bool,
@@ -155,13 +160,20 @@ struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    fn new(store: &'a DurableStore<RealDisk>, bells: &'a Bells, directory: Arc<Directory>) -> Self {
+    fn new(
+        store: &'a DurableStore<RealDisk>,
+        bells: &'a Bells,
+        directory: Arc<Directory>,
+        clock: Clock,
+    ) -> Self {
         bells.writer.answer();
         Self {
             store,
             bell: &bells.writer,
             synced: Instant::now(),
             directory,
+            clock,
+            told_time: Instant::now(),
             reported: Instant::now(),
             changed: false,
             patience: FIRST_PATIENCE,
@@ -177,12 +189,14 @@ impl<'a> Writer<'a> {
                 Ok(worked) => {
                     self.patience = FIRST_PATIENCE;
                     self.sync_in_time()?;
-                    self.changed |= worked;
                     self.watch();
-                    if !worked {
-                        if ending {
-                            return self.store.log().close();
-                        }
+                    if worked {
+                        self.changed = true;
+                        self.told_time = Instant::now();
+                    } else if ending {
+                        return self.store.log().close();
+                    } else {
+                        self.tell_time()?;
                         self.rest();
                     }
                 }
@@ -204,6 +218,20 @@ impl<'a> Writer<'a> {
             self.synced = Instant::now();
         }
         Ok(())
+    }
+
+    /// Whoever is connected now counts, after a crash, as having gone when the log was last told the
+    /// time: so that is not left to the records, which may be far between.
+    fn tell_time(&mut self) -> Result<(), CommitError> {
+        if self.told_time.elapsed() < TIME_INTERVAL {
+            return Ok(());
+        }
+        self.told_time = Instant::now();
+        match self.store.log().tick(self.clock.now().as_nanos()) {
+            // Without space there is a time for that later.
+            Ok(()) | Err(CommitError::NotWritten { .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Says how the log is: in figures from time to time, and in words when it gets into trouble or
@@ -231,17 +259,15 @@ impl<'a> Writer<'a> {
         self.changed = false;
     }
 
-    /// Sleeps until there is something to write, or something written must be synced or said, or it
-    /// may be that trouble is over.
+    /// Sleeps until there is something to write, or it is time for something else.
     fn rest(&self) {
         let sync =
             self.store.has_unsynced().then(|| SYNC_INTERVAL.saturating_sub(self.synced.elapsed()));
         let report = self.changed.then(|| REPORT_INTERVAL.saturating_sub(self.reported.elapsed()));
         let again = self.is_troubled.then_some(SYNC_INTERVAL);
-        match sync.into_iter().chain(report).chain(again).min() {
-            Some(time) => thread::park_timeout(time),
-            None => thread::park(),
-        }
+        let time = TIME_INTERVAL.saturating_sub(self.told_time.elapsed());
+        let wait = sync.into_iter().chain(report).chain(again).fold(time, Duration::min);
+        thread::park_timeout(wait);
     }
 
     /// Waits until it is worth while to try again. More that is to be written is no reason.
@@ -271,6 +297,8 @@ fn run_reader(store: &DurableStore<RealDisk>, bells: &Bells) {
 
 /// How long what was written may be without being synced.
 const SYNC_INTERVAL: Duration = Duration::from_secs(1);
+/// How far the time in the log may lie behind.
+const TIME_INTERVAL: Duration = Duration::from_mins(1);
 /// How often figures are said.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 const FIRST_PATIENCE: Duration = Duration::from_millis(100);

@@ -208,6 +208,16 @@ impl<D: Disk> Log<D> {
         self.writer().sync(&self.ledger)
     }
 
+    /// Writes down that it is so late, in nanoseconds, for a log to which nothing was written for
+    /// long: how far its last time lies behind the end of the process is what nobody can tell later.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::commit`].
+    pub fn tick(&self, time: u64) -> Result<(), CommitError> {
+        self.writer().tick(&self.ledger, time)
+    }
+
     /// Writes and syncs all that waits, and a last mark, by which damage of the last records is
     /// seen too.
     ///

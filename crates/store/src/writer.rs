@@ -141,6 +141,19 @@ impl<D: Disk> Writer<D> {
         Ok(())
     }
 
+    /// Writes a batch without records, which says that it is so late.
+    pub(crate) fn tick(
+        &mut self,
+        ledger: &Ledger<D, D::File>,
+        time: u64,
+    ) -> Result<(), CommitError> {
+        self.check()?;
+        self.time = self.time.max(time);
+        self.write(ledger, &[])?;
+        self.publish(ledger, &[]);
+        self.sync(ledger)
+    }
+
     /// Writes a batch of nothing, which says that all before it is synced, if none says so yet. So
     /// damage of it is seen.
     pub(crate) fn mark(&mut self, ledger: &Ledger<D, D::File>) -> Result<(), CommitError> {

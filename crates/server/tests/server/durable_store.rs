@@ -422,5 +422,17 @@ fn disk_that_cannot_be_written_for_a_while_delays_and_loses_nothing() {
     world.crash(true);
 }
 
+#[test]
+fn time_of_a_log_goes_on_without_records() {
+    let disk = TwinDisk::new(4);
+    let world = World::new(disk.clone());
+    world.store.commit().unwrap();
+    world.store.log().tick(5_000).unwrap();
+    world.store.log().tick(4_000).unwrap();
+    disk.crash();
+    let opened = Opened::new(disk, LogOptions::default(), 1, |_, _| true).unwrap();
+    assert_eq!(opened.last_time(), Instant::from_nanos(5_000));
+}
+
 const SESSIONS: std::ops::Range<u64> = 1..7;
 const SEGMENT_BYTES: u64 = 8 * 1024;
