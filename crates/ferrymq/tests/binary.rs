@@ -44,6 +44,44 @@ fn second_broker_on_a_port_is_told_to_choose_another() {
     assert!(errors.contains("already in use") && errors.contains("-p"), "{errors}");
 }
 
+/// What Mosquitto has kept: its clients get it here.
+#[test]
+fn broker_goes_on_with_what_was_imported() {
+    let items = include_str!("../../server/tests/fixtures/mosquitto_v6.ndjson")
+        .replace("\"expires\":\"2026-11-21T12:28:08Z\",", "")
+        .replace(",\"expires\":\"2026-11-21T12:28:08Z\"", "")
+        .replace("\"expires\":\"2026-11-22T15:14:48Z\",", "");
+    assert!(!items.contains("expires"), "the test is not to end some day");
+    let data = tempfile::tempdir().expect("there is room for files");
+    let path = data.path().to_str().expect("UTF-8");
+    let import = ["store", "import", "--segment-bytes", "1000000", "--data", path];
+    assert_eq!(run(&import, items.as_bytes()).status.code(), Some(0));
+    let broker = Broker::start_in(data, command(&["-p", "0", "--segment-bytes", "1000000"]));
+    let received = |client_id, count: &str| {
+        let words = ["sub", "-i", client_id, "-c", "-q", "2", "-t", "no", "-v", "-C", count];
+        let output = broker.run(&words, b"");
+        assert_eq!(output.status.code(), Some(0), "{client_id}");
+        let text = String::from_utf8(output.stdout).expect("UTF-8");
+        let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    let mut queue = vec![
+        "/lead/x leading",
+        "sensors/a/temp retained-1",
+        "sensors/b/temp queued-2",
+        "sensors/c/temp queued-3",
+        "sensors/d/temp expiring",
+    ];
+    assert_eq!(received("phone-1", "5"), queue);
+    queue.remove(0);
+    assert_eq!(received("phone-3", "4"), queue);
+    // One was in flight, and one was not released by its publisher.
+    assert_eq!(received("phone-4", "2"), ["q/2 least", "q/3 held"]);
+    let output = broker.run(&["sub", "-t", "bin/ary", "-C", "1", "-N"], b"");
+    assert_eq!(output.stdout, b"\0\x01\xFF");
+}
+
 #[test]
 fn bytes_arrive_as_they_were_given() {
     let broker = Broker::start();

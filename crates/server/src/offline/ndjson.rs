@@ -193,6 +193,21 @@ mod tests {
     }
 
     #[test]
+    fn any_byte_may_be_wrong() {
+        let text = include_bytes!("../../tests/fixtures/every_item.ndjson");
+        for place in 0..text.len() {
+            for wrong in [0, b'"', b'{', b'9', b'\\', b'\n', 0xFF] {
+                let mut bytes = text.to_vec();
+                bytes[place] = wrong;
+                let mut reader = ItemReader::new(&bytes[..]);
+                while let Ok(Some(item)) = reader.next_item() {
+                    item.check().expect("what was read is valid");
+                }
+            }
+        }
+    }
+
+    #[test]
     fn other_files_are_no_export() {
         for text in ["", "hello\n", "[1]\n", "\0\u{1}", "{\"type\":\"will\"}\n"] {
             assert!(matches!(read(text), Err(LineError::NoExport)), "{text:?}");
