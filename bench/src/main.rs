@@ -17,17 +17,18 @@ mod peer_to_peer;
 mod process;
 mod relay;
 mod report;
+mod rounds;
 mod sample;
+mod stored;
 mod subject;
 mod wire;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 
-use crate::report::Report;
+use crate::rounds::{Common, run_rounds};
 use crate::sample::Sample;
 use crate::subject::Subject;
 
@@ -39,6 +40,13 @@ fn main() -> Result<()> {
         Command::All(plan) => {
             run(&plan, &[Experiment::PeerToPeer, Experiment::FanOut, Experiment::Idle])
         }
+        Command::Durable(plan) => stored::run(&plan, stored::Experiment::Durable),
+        Command::Single(plan) => stored::run(&plan, stored::Experiment::Single),
+        Command::Drain(plan) => stored::run(&plan, stored::Experiment::Drain),
+        Command::Recover(plan) => stored::run(&plan, stored::Experiment::Recover),
+        Command::Memory(plan) => stored::run(&plan, stored::Experiment::Memory),
+        Command::FanOutStored(plan) => stored::run(&plan, stored::Experiment::FanOut),
+        Command::Log(plan) => stored::run_log(&plan),
         Command::Relay => relay::run(),
     }
 }
@@ -60,8 +68,24 @@ enum Command {
     /// Broker CPU time and latency of one message to many
     #[command(name = "fanout")]
     FanOut(Plan),
-    /// Everything
+    /// p2p, fanout and idle
     All(Plan),
+    /// Acknowledged messages a second for 10,000 sessions that are away
+    Durable(stored::plan::Plan),
+    /// Latency of one message at a time for a session that is away, beside fdatasync
+    Single(stored::plan::Plan),
+    /// 100 sessions that come back and take a million messages
+    Drain(stored::plan::Plan),
+    /// Time to start with a million queued messages; and with a million retained
+    /// ones and 100,000 sessions
+    Recover(stored::plan::Plan),
+    /// Memory of ten million queued messages in 10,000 sessions
+    Memory(stored::plan::Plan),
+    /// Bytes and time of one message to 100,000 sessions that are away
+    #[command(name = "fanout-stored")]
+    FanOutStored(stored::plan::Plan),
+    /// Records a second of the log alone, without a broker
+    Log(stored::plan::Plan),
     /// Copy bytes between two connections: the limit that p2p is compared with
     #[command(hide = true)]
     Relay,
@@ -69,34 +93,14 @@ enum Command {
 
 #[derive(Debug, Args)]
 struct Plan {
-    /// The ferrymq binary; without it, the one beside this program
-    #[arg(long, value_name = "PATH")]
-    ferrymq: Option<PathBuf>,
-    /// Mosquitto's binary; left out where it does not exist
-    #[arg(long, value_name = "PATH", default_value = "/usr/sbin/mosquitto")]
-    mosquitto: PathBuf,
-    /// How often everything is measured
-    #[arg(long, value_name = "N", default_value_t = 5)]
-    rounds: u32,
-    /// How long one case of p2p and fanout runs
-    #[arg(long, value_name = "SECONDS", default_value_t = 1)]
-    seconds: u64,
+    #[command(flatten)]
+    common: Common,
     /// How many connections idle opens
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     connections: u32,
     /// How many subscribers fanout has
     #[arg(long, value_name = "N", default_value_t = 1000)]
     subscribers: u32,
-    /// Keep the load generator on this core
-    #[arg(long, value_name = "CORE")]
-    load_core: Option<u32>,
-    /// Keep the brokers on this core; with the load generator's, one message at a
-    /// time costs no interrupt between cores
-    #[arg(long, value_name = "CORE")]
-    broker_core: Option<u32>,
-    /// The directory that takes the run's report
-    #[arg(long, value_name = "PATH", default_value = "bench/runs")]
-    out: PathBuf,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,58 +111,36 @@ enum Experiment {
 }
 
 fn run(plan: &Plan, experiments: &[Experiment]) -> Result<()> {
-    let machine = machine::describe();
     process::raise_file_limit(plan.connections.max(plan.subscribers) + 1000)?;
-    if let Some(core) = plan.load_core {
-        process::pin_self(core)?;
-    }
-    let subjects = subjects(plan)?;
-    let mut samples = Vec::new();
-    for round in 0..plan.rounds {
+    let subjects = subjects(&plan.common)?;
+    run_rounds(&plan.common, &subjects, |subject| {
+        let mut samples = Vec::new();
         for experiment in experiments {
-            for turn in 0..subjects.len() {
-                let subject = &subjects[(turn + round as usize) % subjects.len()];
-                if *experiment == Experiment::PeerToPeer || subject.is_broker() {
-                    eprintln!("round {round}: {experiment:?} {}", subject.name());
-                    let measured = measure(*experiment, subject, plan)
-                        .with_context(|| format!("{experiment:?} {}", subject.name()))?;
-                    samples.extend(measured);
-                }
+            if *experiment == Experiment::PeerToPeer || subject.is_broker() {
+                let measured = measure(*experiment, subject, plan)
+                    .with_context(|| format!("{experiment:?} {}", subject.name()))?;
+                samples.extend(measured);
             }
         }
-    }
-    let report =
-        Report::new(machine, &subjects, plan.rounds, [plan.load_core, plan.broker_core], samples);
-    let path = report.write(&plan.out)?;
-    eprintln!("written to {}", path.display());
-    Ok(())
+        Ok(samples)
+    })
 }
 
-fn subjects(plan: &Plan) -> Result<Vec<Subject>> {
-    let ferrymq = match &plan.ferrymq {
-        Some(path) => path.clone(),
-        None => std::env::current_exe()?.with_file_name("ferrymq"),
-    };
-    anyhow::ensure!(
-        ferrymq.is_file(),
-        "{} does not exist; build it with `cargo build --release -p ferrymq`",
-        ferrymq.display()
-    );
+fn subjects(common: &Common) -> Result<Vec<Subject>> {
+    let ferrymq = common.ferrymq()?;
     let mut subjects = vec![Subject::FerryMq(ferrymq.clone()), Subject::OneShard(ferrymq)];
-    if plan.mosquitto.is_file() {
-        subjects.push(Subject::Mosquitto(plan.mosquitto.clone()));
+    if common.mosquitto.is_file() {
+        subjects.push(Subject::Mosquitto(common.mosquitto.clone()));
     }
     subjects.push(Subject::Relay);
     Ok(subjects)
 }
 
 fn measure(experiment: Experiment, subject: &Subject, plan: &Plan) -> Result<Vec<Sample>> {
-    let duration = Duration::from_secs(plan.seconds);
+    let (core, duration) = (plan.common.broker_core, Duration::from_secs(plan.common.seconds));
     match experiment {
-        Experiment::PeerToPeer => peer_to_peer::measure(subject, duration, plan.broker_core),
-        Experiment::Idle => idle::measure(subject, plan.connections, plan.broker_core),
-        Experiment::FanOut => {
-            fan_out::measure(subject, plan.subscribers, duration, plan.broker_core)
-        }
+        Experiment::PeerToPeer => peer_to_peer::measure(subject, duration, core),
+        Experiment::Idle => idle::measure(subject, plan.connections, core),
+        Experiment::FanOut => fan_out::measure(subject, plan.subscribers, duration, core),
     }
 }

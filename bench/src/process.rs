@@ -27,6 +27,20 @@ pub(crate) fn resident_bytes(pid: u32) -> Result<u64> {
     Ok(kilobytes.parse::<u64>()? * 1024)
 }
 
+/// What the process has made the kernel write to disks, in whole pages.
+pub(crate) fn written_bytes(pid: u32) -> Result<u64> {
+    let text = fs::read_to_string(format!("/proc/{pid}/io"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix("write_bytes:"));
+    Ok(line.context("io names write_bytes")?.trim().parse()?)
+}
+
+/// Asks a process to end.
+pub(crate) fn terminate(pid: u32) -> Result<()> {
+    let asked = Command::new("kill").args(["-TERM", &pid.to_string()]).status()?;
+    ensure!(asked.success(), "kill: {asked}");
+    Ok(())
+}
+
 /// Lets this process, and the children it starts from now on, open `files`.
 pub(crate) fn raise_file_limit(files: u32) -> Result<()> {
     let limits = fs::read_to_string("/proc/self/limits")?;

@@ -9,7 +9,6 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use crate::sample::{Sample, median};
-use crate::subject::Subject;
 
 /// Everything that one run found.
 #[derive(Debug)]
@@ -19,24 +18,22 @@ pub(crate) struct Report {
     cores: [Option<u32>; 2],
     seconds_since_epoch: u64,
     machine: Value,
-    /// Name, version and configuration.
-    subjects: Vec<(&'static str, Option<String>, &'static str)>,
+    subjects: Vec<Description>,
     samples: Vec<Sample>,
 }
+
+/// Name, version and configuration of who was measured.
+pub(crate) type Description = (&'static str, Option<String>, &'static str);
 
 impl Report {
     pub(crate) fn new(
         machine: Value,
-        subjects: &[Subject],
+        subjects: Vec<Description>,
         rounds: u32,
         cores: [Option<u32>; 2],
         samples: Vec<Sample>,
     ) -> Self {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let subjects = subjects
-            .iter()
-            .map(|subject| (subject.name(), subject.version(), subject.configuration()))
-            .collect();
         Self {
             rounds,
             cores,

@@ -1,5 +1,6 @@
 //! What is measured: a broker, or the relay that does nothing but copy.
 
+use std::fmt::Write;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::net::{TcpListener, TcpStream};
@@ -10,17 +11,26 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use tempfile::TempDir;
 
+use crate::report::Description;
 use crate::{process, relay};
 
 /// A program under measurement.
 #[derive(Clone, Debug)]
 pub(crate) enum Subject {
-    /// As it comes: a shard for each core.
+    /// As it comes: a shard for each core, and every acknowledgement means on disk.
     FerryMq(PathBuf),
     /// One shard, so that no message changes threads; Mosquitto has but one.
     OneShard(PathBuf),
+    /// An acknowledgement means that the broker may be killed.
+    Process(PathBuf),
+    /// An acknowledgement means nothing more than that the broker has it.
+    InMemory(PathBuf),
     Mosquitto(PathBuf),
+    /// With its persistence. It acknowledges first and saves later: every half hour,
+    /// and when it ends in peace.
+    SavingMosquitto(PathBuf),
     Relay,
 }
 
@@ -29,7 +39,10 @@ impl Subject {
         match self {
             Self::FerryMq(_) => "FerryMQ",
             Self::OneShard(_) => "FerryMQ, 1 shard",
+            Self::Process(_) => "FerryMQ, process",
+            Self::InMemory(_) => "FerryMQ, none",
             Self::Mosquitto(_) => "Mosquitto",
+            Self::SavingMosquitto(_) => "Mosquitto, saves later",
             Self::Relay => "relay",
         }
     }
@@ -39,12 +52,20 @@ impl Subject {
         !matches!(self, Self::Relay)
     }
 
+    /// Whether what it has acknowledged outlives a kill.
+    pub(crate) const fn survives_a_kill(&self) -> bool {
+        matches!(self, Self::FerryMq(_) | Self::OneShard(_) | Self::Process(_))
+    }
+
     /// What the program says about itself, and its SHA-256: between two releases
     /// the version alone does not tell what was measured.
-    pub(crate) fn version(&self) -> Option<String> {
+    fn version(&self) -> Option<String> {
         let (path, argument) = match self {
-            Self::FerryMq(path) | Self::OneShard(path) => (path, "--version"),
-            Self::Mosquitto(path) => (path, "-h"),
+            Self::FerryMq(path)
+            | Self::OneShard(path)
+            | Self::Process(path)
+            | Self::InMemory(path) => (path, "--version"),
+            Self::Mosquitto(path) | Self::SavingMosquitto(path) => (path, "-h"),
             Self::Relay => return None,
         };
         let output = Command::new(path).arg(argument).output().ok()?;
@@ -55,34 +76,52 @@ impl Subject {
         Some(format!("{version}, {digest}"))
     }
 
-    /// How it is started, apart from its port.
-    pub(crate) const fn configuration(&self) -> &'static str {
+    /// How it is started, apart from its port and its directory.
+    const fn configuration(&self) -> &'static str {
         match self {
             Self::FerryMq(_) => "ferrymq serve",
             Self::OneShard(_) => "ferrymq serve --shards 1",
+            Self::Process(_) => "ferrymq serve --durability process",
+            Self::InMemory(_) => "ferrymq serve --durability none",
             Self::Mosquitto(_) => MOSQUITTO,
+            Self::SavingMosquitto(_) => SAVING_MOSQUITTO,
             Self::Relay => "reads from one connection, writes to the other",
         }
     }
 
+    /// Who it is, for a report.
+    pub(crate) fn describe(&self) -> Description {
+        (self.name(), self.version(), self.configuration())
+    }
+
+    /// Starts it on an empty directory that ends with it.
     pub(crate) fn start(&self, core: Option<u32>) -> Result<Running> {
-        let command = |program: &Path| process::command_on(core, program);
-        match self {
-            Self::FerryMq(path) | Self::OneShard(path) => {
-                let mut command = command(path);
-                command.args(["serve", "-p", "0"]);
-                if matches!(self, Self::OneShard(_)) {
-                    command.args(["--shards", "1"]);
-                }
-                Running::with_announced_port(command, "listening on 127.0.0.1:")
+        let data = tempfile::Builder::new().prefix("ferrymq-bench-").tempdir_in(ON_DISK)?;
+        let mut running = self.start_in(data.path(), core)?;
+        running.data = Some(data);
+        Ok(running)
+    }
+
+    /// Starts it on a directory, which may have something in it.
+    pub(crate) fn start_in(&self, data: &Path, core: Option<u32>) -> Result<Running> {
+        let (path, options): (_, &[&str]) = match self {
+            Self::FerryMq(path) => (path, &[]),
+            Self::OneShard(path) => (path, &["--shards", "1"]),
+            Self::Process(path) => (path, &["--durability", "process"]),
+            Self::InMemory(path) => (path, &["--durability", "none"]),
+            Self::Mosquitto(path) => return start_mosquitto(path, core, data, MOSQUITTO),
+            Self::SavingMosquitto(path) => {
+                return start_mosquitto(path, core, data, SAVING_MOSQUITTO);
             }
-            Self::Mosquitto(path) => start_mosquitto(command(path)),
             Self::Relay => {
-                let mut command = command(&std::env::current_exe()?);
+                let mut command = process::command_on(core, &std::env::current_exe()?);
                 command.arg("relay");
-                Running::with_announced_port(command, relay::LISTENING)
+                return Running::with_announced_port(command, relay::LISTENING);
             }
-        }
+        };
+        let mut command = process::command_on(core, path);
+        command.args(["serve", "-p", "0", "--data"]).arg(data).args(options);
+        Running::with_announced_port(command, "listening on 127.0.0.1:")
     }
 }
 
@@ -91,6 +130,8 @@ impl Subject {
 pub(crate) struct Running {
     child: Child,
     port: u16,
+    /// What is removed when it has ended.
+    data: Option<TempDir>,
 }
 
 impl Running {
@@ -104,6 +145,18 @@ impl Running {
 
     pub(crate) fn resident_bytes(&self) -> Result<u64> {
         process::resident_bytes(self.child.id())
+    }
+
+    /// Bytes that went, or must go, to a disk.
+    pub(crate) fn written_bytes(&self) -> Result<u64> {
+        process::written_bytes(self.child.id())
+    }
+
+    /// Ends it as an administrator would, and waits for the end.
+    pub(crate) fn terminate(mut self) -> Result<()> {
+        process::terminate(self.child.id())?;
+        self.child.wait()?;
+        Ok(())
     }
 
     fn with_announced_port(mut command: Command, words: &'static str) -> Result<Self> {
@@ -124,7 +177,7 @@ impl Running {
             }
         });
         // Made first, so that the child ends also when it announces nothing.
-        let mut running = Self { child, port: 0 };
+        let mut running = Self { child, port: 0, data: None };
         let announced = port.recv_timeout(START).context("no port was announced")?;
         running.port = announced.context("the announcement ends with a port")?;
         Ok(running)
@@ -139,19 +192,26 @@ impl Drop for Running {
     }
 }
 
-fn start_mosquitto(mut command: Command) -> Result<Running> {
+fn start_mosquitto(
+    program: &Path,
+    core: Option<u32>,
+    data: &Path,
+    configuration: &str,
+) -> Result<Running> {
     let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
-    let path = std::env::temp_dir().join(format!("ferrymq-bench-{port}.conf"));
-    fs::write(&path, format!("listener {port} 127.0.0.1\n{MOSQUITTO}"))?;
+    let path = data.join("mosquitto.conf");
+    let mut text = format!("listener {port} 127.0.0.1\n{configuration}");
+    writeln!(text, "persistence_location {}/", data.display())?;
+    fs::write(&path, text)?;
+    let mut command = process::command_on(core, program);
     let child = command.arg("-c").arg(&path).stderr(Stdio::piped()).spawn()?;
-    let mut running = Running { child, port };
+    let mut running = Running { child, port, data: None };
     let mut stderr = running.child.stderr.take().context("the pipe was asked for")?;
     let deadline = Instant::now() + START;
     while TcpStream::connect(("127.0.0.1", port)).is_err() {
         ensure!(Instant::now() < deadline, "mosquitto does not listen");
         thread::yield_now();
     }
-    fs::remove_file(&path)?;
     thread::spawn(move || stderr.read_to_end(&mut Vec::new()));
     Ok(running)
 }
@@ -162,5 +222,19 @@ allow_anonymous true
 log_type error
 max_inflight_messages 1024
 ";
+
+/// The same with what it needs to keep the messages of the experiments. It would
+/// give its rights up, and could not write to our directory.
+const SAVING_MOSQUITTO: &str = "\
+allow_anonymous true
+log_type error
+max_inflight_messages 1024
+max_queued_messages 0
+persistence true
+user root
+";
+
+/// Where brokers keep what they keep: a temporary directory may be memory.
+pub(crate) const ON_DISK: &str = "/var/tmp";
 
 const START: Duration = Duration::from_secs(20);

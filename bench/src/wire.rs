@@ -1,5 +1,6 @@
 //! As much of MQTT 3.1.1 as a load generator needs: ready-made packets, and a
-//! reader that cuts a stream into packets without looking far into them.
+//! reader that cuts a stream into packets without looking far into them. MQTT 5.0
+//! only where a session is resumed: 3.1.1 has no Receive Maximum.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -42,12 +43,28 @@ impl Link {
     }
 
     pub(crate) fn subscribe(&mut self, filter: &str, qos: u8) -> Result<()> {
-        let mut body = vec![0, 1];
-        push_text(&mut body, filter);
-        body.push(qos);
-        self.write(&packet(SUBSCRIBE, &body))?;
+        self.write(&subscribe(filter, qos))?;
+        self.subscribed(qos)
+    }
+
+    /// Waits for the answer to [`connect`].
+    pub(crate) fn connected(&mut self) -> Result<()> {
+        let (kind, connack) = self.packet()?;
+        ensure!(kind == CONNACK && connack == [0, 0], "no connection: {connack:?}");
+        Ok(())
+    }
+
+    /// Waits for the answer to [`subscribe`].
+    pub(crate) fn subscribed(&mut self, qos: u8) -> Result<()> {
         let (kind, suback) = self.packet()?;
         ensure!(kind == SUBACK && suback == [0, 1, qos], "no subscription: {suback:?}");
+        Ok(())
+    }
+
+    /// Waits until the broker has closed the connection.
+    pub(crate) fn closed(&mut self) -> Result<()> {
+        let length = self.stream.read(&mut self.buffer)?;
+        ensure!(length == 0, "something came after DISCONNECT");
         Ok(())
     }
 
@@ -90,13 +107,8 @@ impl Link {
     }
 
     fn connect(&mut self, client_id: &str) -> Result<()> {
-        // Protocol name and level, clean session, no keep alive.
-        let mut body = b"\x00\x04MQTT\x04\x02\x00\x00".to_vec();
-        push_text(&mut body, client_id);
-        self.write(&packet(CONNECT, &body))?;
-        let (kind, connack) = self.packet()?;
-        ensure!(kind == CONNACK && connack == [0, 0], "no connection: {connack:?}");
-        Ok(())
+        self.write(&connect(client_id, true))?;
+        self.connected()
     }
 
     fn read(&mut self) -> Result<()> {
@@ -115,18 +127,52 @@ impl Link {
     }
 
     fn buffered(&self) -> Option<(u8, std::ops::Range<usize>)> {
-        let [kind, rest @ ..] = &self.buffer[self.start..self.end] else { return None };
-        let (mut length, mut shift) = (0, 0);
-        for (position, byte) in rest.iter().take(4).enumerate() {
-            length |= usize::from(byte & 0x7f) << shift;
-            shift += 7;
-            if byte & 0x80 == 0 {
-                let body = self.start + 2 + position..self.start + 2 + position + length;
-                return (body.end <= self.end).then_some((kind & 0xf0, body));
-            }
-        }
-        None
+        let (kind, body, rest) = cut(&self.buffer[self.start..self.end])?;
+        let end = self.end - rest.len();
+        Some((kind, end - body.len()..end))
     }
+}
+
+/// A CONNECT without keep alive.
+pub(crate) fn connect(client_id: &str, clean_session: bool) -> Vec<u8> {
+    let flags = if clean_session { 2 } else { 0 };
+    let mut body = b"\x00\x04MQTT\x04".to_vec();
+    body.extend([flags, 0, 0]);
+    push_text(&mut body, client_id);
+    packet(CONNECT, &body)
+}
+
+/// An MQTT 5.0 CONNECT for a session that exists and is to go on existing.
+pub(crate) fn resume(client_id: &str, receive_maximum: u16) -> Vec<u8> {
+    let [high, low] = receive_maximum.to_be_bytes();
+    let mut body = b"\x00\x04MQTT\x05\x00\x00\x00".to_vec();
+    // Session Expiry Interval without end, and Receive Maximum.
+    body.extend([8, 0x11, 0xff, 0xff, 0xff, 0xff, 0x21, high, low]);
+    push_text(&mut body, client_id);
+    packet(CONNECT, &body)
+}
+
+/// A SUBSCRIBE with packet id 1.
+pub(crate) fn subscribe(filter: &str, qos: u8) -> Vec<u8> {
+    let mut body = vec![0, 1];
+    push_text(&mut body, filter);
+    body.push(qos);
+    packet(SUBSCRIBE, &body)
+}
+
+/// Cuts the first packet off, if all of it is there: its type, its body, the rest.
+pub(crate) fn cut(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let [kind, rest @ ..] = bytes else { return None };
+    let (mut length, mut shift) = (0, 0);
+    for (position, byte) in rest.iter().take(4).enumerate() {
+        length |= usize::from(byte & 0x7f) << shift;
+        shift += 7;
+        if byte & 0x80 == 0 {
+            let (body, rest) = rest[position + 1..].split_at_checked(length)?;
+            return Some((kind & 0xf0, body, rest));
+        }
+    }
+    None
 }
 
 /// A PUBLISH, with `packet_id` where `qos` has one.
@@ -169,8 +215,10 @@ fn push_text(body: &mut Vec<u8>, text: &str) {
     body.extend(text.as_bytes());
 }
 
+pub(crate) const DISCONNECT: [u8; 2] = [0xe0, 0];
+pub(crate) const PINGREQ: [u8; 2] = [0xc0, 0];
 const CONNECT: u8 = 0x10;
-const CONNACK: u8 = 0x20;
+pub(crate) const CONNACK: u8 = 0x20;
 pub(crate) const PUBLISH: u8 = 0x30;
 pub(crate) const PUBACK: u8 = 0x40;
 const SUBSCRIBE: u8 = 0x82;

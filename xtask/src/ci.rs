@@ -40,6 +40,7 @@ const STEPS: &[(&str, Step)] = &[
     ("tidy", |house, _| tidy::run(&house.root)),
     ("build", build),
     ("test", test),
+    ("instructions", instructions),
     ("documentation", documentation),
     ("fuzz", fuzz),
     ("deny", deny),
@@ -65,6 +66,12 @@ fn test(house: &House, tally: &mut Tally) -> Result<(), String> {
     let mut command = house.cargo(&["test", "--locked", "--workspace", "--no-fail-fast"]);
     command.env("FERRYMQ_BIN", house.target.join("release/ferrymq"));
     count(&mut command, tally)
+}
+
+/// What a message costs the broker, compared with the table in the tree.
+fn instructions(house: &House, _: &mut Tally) -> Result<(), String> {
+    let package = ["--package", "ferrymq-instructions", "--", "check"];
+    succeed(house.cargo(&["run", "--locked", "--quiet", "--release"]).args(package))
 }
 
 /// With private items, for those who work here; so what is public may link to what is not.

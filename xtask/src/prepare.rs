@@ -50,6 +50,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("npm", "command -v npm"),
     ("python3", "command -v python3"),
     ("python3-venv", "python3 -c 'import ensurepip, venv'"),
+    ("valgrind", "command -v valgrind"),
 ];
 
 #[cfg(test)]
