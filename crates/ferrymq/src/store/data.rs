@@ -91,7 +91,7 @@ pub(super) fn size(bytes: u64) -> String {
     if bytes < 1024 {
         return format!("{bytes} bytes");
     }
-    let mut tenths = bytes.saturating_mul(10) / 1024;
+    let mut tenths = u128::from(bytes) * 10 / 1024;
     let mut unit = UNITS[0];
     for larger in &UNITS[1..] {
         if tenths < 10_240 {
@@ -118,7 +118,7 @@ mod tests {
             (1024, "1.0 KiB"),
             (1 << 20, "1.0 MiB"),
             ((5 << 30) + (512 << 20), "5.5 GiB"),
-            (u64::MAX, "1638.3 TiB"),
+            (u64::MAX, "16777215.9 TiB"),
         ];
         for (bytes, words) in rows {
             assert_eq!(size(bytes), words);
