@@ -105,3 +105,39 @@ impl Control for NobodyYet {
         // Every question was answered at once.
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::Listen;
+
+    #[test]
+    fn whoever_comes_too_early_is_told_so_in_its_own_words() {
+        let listeners = listen::bind(Listen::Loopback { port: 0 }, 16).unwrap();
+        let address = listeners[0].local_addr().unwrap();
+        let admission = Arc::new(Admission::new(16));
+        let (limits, sockets) = (Arc::new(Limits::default()), SocketLimits::default());
+        let refusal = Refusal::start(&listeners, &limits, sockets, admission).unwrap();
+        let rows: [(&[u8], &[u8]); 2] = [
+            (b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01a", &[0x20, 2, 0, 3]),
+            (b"\x10\x0e\0\x04MQTT\x05\x02\0\x3c\0\0\x01a", &[0x20, 3, 0, 0x88, 0]),
+        ];
+        for (connect, answer) in rows {
+            let mut socket = TcpStream::connect(address).unwrap();
+            socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+            socket.write_all(connect).unwrap();
+            let mut received = Vec::new();
+            socket.read_to_end(&mut received).unwrap();
+            assert_eq!(received, answer);
+        }
+        refusal.stop().expect("it was started").join().expect("it does not crash");
+        // From now on they are somebody else's.
+        let _waiting = TcpStream::connect(address).unwrap();
+        listeners[0].set_nonblocking(false).unwrap();
+        listeners[0].accept().unwrap();
+    }
+}
