@@ -64,10 +64,11 @@ const BELOW: &[(&str, &[&str])] = &[
     ("codec", &[]),
     ("protocol", &["codec"]),
     ("broker", &["protocol", "codec"]),
-    ("client", &["protocol", "codec"]),
+    ("client", &["transport", "protocol", "codec"]),
     ("store", &[]),
-    ("server", &["broker", "store", "protocol", "codec"]),
-    ("ferrymq", &["server", "client", "broker", "store", "protocol", "codec"]),
+    ("transport", &[]),
+    ("server", &["broker", "store", "transport", "protocol", "codec"]),
+    ("ferrymq", &["server", "client", "broker", "store", "transport", "protocol", "codec"]),
 ];
 
 #[cfg(test)]

@@ -1,0 +1,11 @@
+//! What may stand between a socket and the bytes of MQTT: PROXY protocol, TLS, WebSocket.
+//!
+//! Each is a [`Layer`]: a machine without sockets, threads or clock that is given the bytes that
+//! came and the bytes that are to go. The server's turn, the simulation and the client library drive
+//! the same machines.
+
+mod error;
+mod layer;
+
+pub use error::TransportError;
+pub use layer::Layer;
