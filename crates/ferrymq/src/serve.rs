@@ -10,7 +10,7 @@ use std::num::NonZeroU16;
 
 use anyhow::anyhow;
 use clap::Args;
-use ferrymq_server::{Limits, Listen, ServeOptions, Sleepers};
+use ferrymq_server::{Bind, Limits, Listener, ServeOptions, Sleepers};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -54,9 +54,9 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<()> {
 fn options(arguments: &ServeArguments) -> anyhow::Result<ServeOptions> {
     let port = arguments.port;
     let listen = if arguments.bind.is_empty() {
-        vec![Listen::Loopback { port }]
+        vec![Listener::new(Bind::Loopback { port })]
     } else {
-        arguments.bind.iter().map(|address| Listen::At(SocketAddr::new(*address, port))).collect()
+        arguments.bind.iter().map(|at| Listener::at(SocketAddr::new(*at, port))).collect()
     };
     let mut limits = limits(arguments.max_packet_size);
     limits.sleepers.clone_from(&arguments.sleepers);
@@ -114,13 +114,16 @@ mod tests {
 
     #[test]
     fn broker_is_for_this_machine_until_told_otherwise() {
-        assert_eq!(parse("serve").listen, [Listen::Loopback { port: 1883 }]);
-        assert_eq!(parse("serve -p 0").listen, [Listen::Loopback { port: 0 }]);
+        let binds = |line: &str| -> Vec<Bind> {
+            parse(line).listen.into_iter().map(|listener| listener.bind).collect()
+        };
+        assert_eq!(binds("serve"), [Bind::Loopback { port: 1883 }]);
+        assert_eq!(binds("serve -p 0"), [Bind::Loopback { port: 0 }]);
         assert_eq!(
-            parse("serve --bind 10.0.0.1 --bind :: -p 7").listen,
+            binds("serve --bind 10.0.0.1 --bind :: -p 7"),
             [
-                Listen::At(SocketAddr::from(([10, 0, 0, 1], 7))),
-                Listen::At(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 0], 7))),
+                Bind::from(SocketAddr::from(([10, 0, 0, 1], 7))),
+                Bind::from(SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 0], 7))),
             ]
         );
     }

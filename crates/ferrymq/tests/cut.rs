@@ -7,7 +7,7 @@ use std::num::NonZeroU16;
 use std::time::Duration;
 
 use ferrymq_client::{Builder, Client, Event, Events, QoS, Reconnect, RequestError, Version};
-use ferrymq_server::{Listen, ServeOptions, Server};
+use ferrymq_server::{Listener, ServeOptions, Server};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -108,7 +108,7 @@ struct Broker {
 impl Broker {
     fn start() -> Self {
         let server = Server::start(ServeOptions {
-            listen: vec![Listen::At(SocketAddr::from(([127, 0, 0, 1], 0)))],
+            listen: vec![Listener::at(SocketAddr::from(([127, 0, 0, 1], 0)))],
             shards: NonZeroU16::new(2),
             ..ServeOptions::default()
         });

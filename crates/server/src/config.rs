@@ -1,5 +1,6 @@
 //! How a broker is to be served.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use crate::data::DataOptions;
 /// What a [`Server`](crate::Server) is made of.
 pub struct ServeOptions {
     /// Where clients connect.
-    pub listen: Vec<Listen>,
+    pub listen: Vec<Listener>,
     /// How many shards, each with a thread of its own; by default one for each core.
     pub shards: Option<NonZeroU16>,
     /// The limits of the broker.
@@ -28,17 +29,45 @@ pub struct ServeOptions {
     pub authority: Arc<dyn Authority>,
 }
 
-/// Where clients connect.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listen {
-    /// At this address.
-    At(SocketAddr),
+/// Where clients connect, and what holds for those who do.
+#[derive(Clone, Debug)]
+pub struct Listener {
+    /// Where.
+    pub bind: Bind,
+    /// Whether small packets leave at once. A turn writes everything that there is with one call, so
+    /// that waiting for more only delays.
+    pub no_delay: bool,
+}
+
+/// Where a listener is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Bind {
+    /// At a port of some or all addresses of this machine.
+    Tcp {
+        /// The address or name. A name stands for all its addresses; `None`: all addresses.
+        host: Option<Box<str>>,
+        /// The port. 0 lets the system choose.
+        port: u16,
+        /// Only the addresses of this network interface.
+        interface: Option<Box<str>>,
+        /// Only addresses of this kind.
+        family: Option<Family>,
+    },
     /// At 127.0.0.1 and, where there is IPv6, at `::1`: the same port of both. Port 0 lets the
     /// system choose.
     Loopback {
         /// The port.
         port: u16,
     },
+}
+
+/// A kind of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
 }
 
 /// The limits of a broker's sockets.
@@ -59,13 +88,61 @@ pub struct SocketLimits {
 impl Default for ServeOptions {
     fn default() -> Self {
         Self {
-            listen: vec![Listen::Loopback { port: 1883 }],
+            listen: vec![Listener::new(Bind::Loopback { port: 1883 })],
             shards: None,
             limits: Limits::default(),
             sockets: SocketLimits::default(),
             data: None,
             access: Box::new(|_| Box::new(AllowAll)),
             authority: Arc::new(Unavailable),
+        }
+    }
+}
+
+impl Listener {
+    /// A listener for plain MQTT.
+    pub const fn new(bind: Bind) -> Self {
+        Self { bind, no_delay: true }
+    }
+
+    /// A listener for plain MQTT at this address.
+    pub fn at(address: SocketAddr) -> Self {
+        Self::new(address.into())
+    }
+}
+
+impl Family {
+    /// Whether an address is of this kind.
+    pub const fn contains(self, address: &SocketAddr) -> bool {
+        matches!((self, address), (Self::V4, SocketAddr::V4(_)) | (Self::V6, SocketAddr::V6(_)))
+    }
+}
+
+impl From<SocketAddr> for Bind {
+    fn from(address: SocketAddr) -> Self {
+        let host = match address {
+            SocketAddr::V6(v6) if v6.scope_id() != 0 => format!("{}%{}", v6.ip(), v6.scope_id()),
+            _ => address.ip().to_string(),
+        };
+        Self::Tcp { host: Some(host.into()), port: address.port(), interface: None, family: None }
+    }
+}
+
+impl fmt::Display for Bind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port, interface, .. } => {
+                match host {
+                    Some(host) if host.contains(':') => write!(formatter, "[{host}]:{port}")?,
+                    Some(host) => write!(formatter, "{host}:{port}")?,
+                    None => write!(formatter, "port {port}")?,
+                }
+                match interface {
+                    Some(interface) => write!(formatter, " of interface {interface}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Loopback { port } => write!(formatter, "port {port} of this machine alone"),
         }
     }
 }

@@ -29,7 +29,7 @@ pub use ferrymq_store::LogOptions;
 
 pub use acceptor::Admission;
 pub use clock::Clock;
-pub use config::{Listen, ServeOptions, SocketLimits};
+pub use config::{Bind, Family, Listener, ServeOptions, SocketLimits};
 pub use control::{Authority, Control, Unavailable};
 pub use data::{DataError, DataOptions};
 pub use durable_store::{Attendant, DurableStore, Opened, ReplayError};

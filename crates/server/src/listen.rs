@@ -1,29 +1,42 @@
 //! Binding listeners. Each address is bound once, and what was bound is shared by all shards.
 
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::config::Listen;
+use crate::config::{Bind, Family};
 
-/// An address at which we cannot listen.
+/// A place at which we cannot listen.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {}", reason(.source))]
+#[error("cannot listen on {place}: {}", reason(.source))]
 pub struct ListenError {
-    /// The address.
-    pub address: SocketAddr,
+    /// The place: an address, or what was to become one.
+    pub place: String,
     /// Why not.
     #[source]
     pub source: io::Error,
 }
 
-/// Binds the listeners of one entry.
-pub(crate) fn bind(listen: Listen, backlog: u16) -> Result<Vec<TcpListener>, ListenError> {
-    match listen {
-        Listen::At(address) => Ok(vec![bind_address(address, backlog)?]),
-        Listen::Loopback { port } => bind_loopback(port, backlog),
+/// Binds all addresses of a listener.
+pub(crate) fn bind(bind: &Bind, backlog: u16) -> Result<Vec<TcpListener>, ListenError> {
+    let addresses =
+        addresses(bind).map_err(|source| ListenError { place: bind.to_string(), source })?;
+    let mut bound: Vec<TcpListener> = Vec::new();
+    for mut address in addresses {
+        // Where the system chooses, it chooses once.
+        let asked = address.port();
+        let chosen = bound.first().and_then(|first| first.local_addr().ok());
+        address.set_port(chosen.map_or(asked, |chosen| chosen.port()));
+        match bind_address(address, backlog) {
+            Ok(listener) => bound.push(listener),
+            Err(error) if !bound.is_empty() && is_optional(address, asked, &error) => {
+                tracing::debug!(%address, %error, "going on without IPv6");
+            }
+            Err(source) => return Err(ListenError { place: address.to_string(), source }),
+        }
     }
+    Ok(bound)
 }
 
 /// The same listeners once more, for another poller.
@@ -34,25 +47,72 @@ pub(crate) fn share(listeners: &[TcpListener]) -> io::Result<Vec<mio::net::TcpLi
         .collect()
 }
 
-fn bind_loopback(port: u16, backlog: u16) -> Result<Vec<TcpListener>, ListenError> {
-    let v4 = bind_address(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), backlog)?;
-    let chosen = v4.local_addr().map_or(port, |address| address.port());
-    match bind_address(SocketAddr::from((Ipv6Addr::LOCALHOST, chosen)), backlog) {
-        Ok(v6) => Ok(vec![v4, v6]),
-        // A fixed port that somebody else has is a mistake that must not go unnoticed.
-        Err(error) if port != 0 && error.source.kind() == io::ErrorKind::AddrInUse => Err(error),
-        Err(error) => {
-            tracing::debug!(%error, "going on without IPv6");
-            Ok(vec![v4])
+/// The addresses for which a listener stands, those of IPv4 first.
+fn addresses(bind: &Bind) -> io::Result<Vec<SocketAddr>> {
+    let both = |v4: Ipv4Addr, v6: Ipv6Addr, port: u16| {
+        vec![SocketAddr::from((v4, port)), SocketAddr::from((v6, port))]
+    };
+    let (host, port, interface, family) = match bind {
+        Bind::Loopback { port } => {
+            return Ok(both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST, *port));
         }
+        Bind::Tcp { host, port, interface, family } => (host, *port, interface, *family),
+    };
+    let mut addresses = match (host, interface) {
+        (None, None) => both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED, port),
+        (Some(host), None) => (&**host, port).to_socket_addrs()?.collect(),
+        (host, Some(interface)) => of_interface(interface, host.as_deref(), port)?,
+    };
+    addresses.retain(|address| family.is_none_or(|family: Family| family.contains(address)));
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    addresses.dedup();
+    if addresses.is_empty() {
+        return Err(io::Error::new(
+            io::ErrorKind::AddrNotAvailable,
+            "there is no such address of the kind that was asked for",
+        ));
     }
+    Ok(addresses)
 }
 
-fn bind_address(address: SocketAddr, backlog: u16) -> Result<TcpListener, ListenError> {
-    try_bind(address, backlog).map_err(|source| ListenError { address, source })
+/// The addresses of a network interface: all of them, or those that `host` names.
+fn of_interface(interface: &str, host: Option<&str>, port: u16) -> io::Result<Vec<SocketAddr>> {
+    let wanted: Option<Vec<IpAddr>> = host
+        .map(|host| Ok::<_, io::Error>((host, port).to_socket_addrs()?.map(|at| at.ip()).collect()))
+        .transpose()?;
+    let all = if_addrs::get_if_addrs()?;
+    if all.iter().all(|found| found.name != interface) {
+        let names: Vec<&str> = all.iter().map(|found| found.name.as_str()).collect();
+        return Err(io::Error::new(
+            io::ErrorKind::NotFound,
+            format!("there is no such network interface; there are: {}", names.join(", ")),
+        ));
+    }
+    let found = all.into_iter().filter(|found| found.name == interface).filter_map(|found| {
+        let ip = found.ip();
+        if wanted.as_ref().is_some_and(|wanted| !wanted.contains(&ip)) {
+            return None;
+        }
+        Some(match (ip, found.index) {
+            // Such an address means something only together with its interface.
+            (IpAddr::V6(ip), Some(index)) if ip.is_unicast_link_local() => {
+                std::net::SocketAddrV6::new(ip, port, 0, index).into()
+            }
+            (ip, _) => SocketAddr::new(ip, port),
+        })
+    });
+    Ok(found.collect())
 }
 
-fn try_bind(address: SocketAddr, backlog: u16) -> io::Result<TcpListener> {
+/// Whether a listener may do without this address, because the others are bound: where there is no
+/// IPv6. But a fixed port that somebody else has is a mistake that must not go unnoticed.
+fn is_optional(address: SocketAddr, asked: u16, error: &io::Error) -> bool {
+    let is_taken =
+        matches!(error.kind(), io::ErrorKind::AddrInUse | io::ErrorKind::PermissionDenied);
+    address.is_ipv6() && (asked == 0 || !is_taken)
+}
+
+fn bind_address(address: SocketAddr, backlog: u16) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // So that a restart does not wait for connections of the past. Not `SO_REUSEPORT`: a second
     // broker on the same port is a mistake.
@@ -73,7 +133,65 @@ fn reason(error: &io::Error) -> String {
             "address already in use; is another broker running? choose another port with -p"
                 .to_owned()
         }
-        io::ErrorKind::AddrNotAvailable => "this machine does not have that address".to_owned(),
+        io::ErrorKind::AddrNotAvailable if error.raw_os_error().is_some() => {
+            "this machine does not have that address".to_owned()
+        }
         _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tcp(host: Option<&str>, interface: Option<&str>, family: Option<Family>) -> Bind {
+        Bind::Tcp {
+            host: host.map(Into::into),
+            port: 0,
+            interface: interface.map(Into::into),
+            family,
+        }
+    }
+
+    #[test]
+    fn listener_stands_for_the_addresses_that_its_settings_leave() {
+        let (v4, v6) = (Some(Family::V4), Some(Family::V6));
+        let rows = [
+            (tcp(None, None, None), &["0.0.0.0:0", "[::]:0"][..]),
+            (tcp(None, None, v4), &["0.0.0.0:0"]),
+            (tcp(None, None, v6), &["[::]:0"]),
+            (tcp(Some("::1"), None, None), &["[::1]:0"]),
+            (tcp(Some("localhost"), None, v4), &["127.0.0.1:0"]),
+            (tcp(None, Some("lo"), v4), &["127.0.0.1:0"]),
+            (tcp(Some("127.0.0.1"), Some("lo"), None), &["127.0.0.1:0"]),
+            (Bind::Loopback { port: 7 }, &["127.0.0.1:7", "[::1]:7"]),
+        ];
+        for (bind, expected) in rows {
+            let found: Vec<String> =
+                addresses(&bind).unwrap().iter().map(ToString::to_string).collect();
+            assert_eq!(found, expected, "{bind:?}");
+        }
+    }
+
+    #[test]
+    fn address_that_does_not_exist_is_refused_by_name() {
+        let rows = [
+            (tcp(Some("127.0.0.1"), None, Some(Family::V6)), "no such address of the kind"),
+            (tcp(None, Some("no-such0"), None), "there are: "),
+            (tcp(Some("10.1.2.3"), Some("lo"), None), "no such address of the kind"),
+            (tcp(Some("203.0.113.1"), None, None), "this machine does not have that address"),
+        ];
+        for (place, expected) in rows {
+            let error = bind(&place, 16).expect_err("there is no such address").to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn port_that_the_system_chooses_is_the_same_for_all_addresses() {
+        let bound = bind(&tcp(Some("localhost"), None, None), 16).unwrap();
+        let ports: Vec<u16> =
+            bound.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
+        assert!(ports.iter().all(|port| *port == ports[0] && *port != 0), "{ports:?}");
     }
 }

@@ -113,11 +113,11 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::Listen;
+    use crate::config::Bind;
 
     #[test]
     fn whoever_comes_too_early_is_told_so_in_its_own_words() {
-        let listeners = listen::bind(Listen::Loopback { port: 0 }, 16).unwrap();
+        let listeners = listen::bind(&Bind::Loopback { port: 0 }, 16).unwrap();
         let address = listeners[0].local_addr().unwrap();
         let admission = Arc::new(Admission::new(16));
         let (limits, sockets) = (Arc::new(Limits::default()), SocketLimits::default());

@@ -105,8 +105,8 @@ impl Server {
     fn begin(options: ServeOptions, stop: Stop) -> Result<Self, ServeError> {
         let ServeOptions { listen, shards, limits, sockets, data, access, authority } = options;
         let mut listeners = Vec::new();
-        for listen in listen {
-            listeners.append(&mut listen::bind(listen, sockets.backlog)?);
+        for listener in &listen {
+            listeners.append(&mut listen::bind(&listener.bind, sockets.backlog)?);
         }
         let addresses =
             listeners.iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;

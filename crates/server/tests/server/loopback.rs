@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use ferrymq_broker::{Access, Ask, Asker, Question, Verdict};
 use ferrymq_codec::ReasonCode;
-use ferrymq_server::{Authority, Listen, ListenError, ServeError, ServeOptions, Server};
+use ferrymq_server::{Authority, ListenError, Listener, ServeError, ServeOptions, Server};
 
 use crate::peer::{
     PATIENCE, Peer, Version, acknowledge, client_at, connect, publish, published, subscribe,
@@ -19,7 +19,7 @@ const VERSIONS: [Version; 2] = [Version::V3_1_1, Version::V5];
 
 fn start(change: impl FnOnce(&mut ServeOptions)) -> (Server, SocketAddr) {
     let mut options = ServeOptions {
-        listen: vec![Listen::At(SocketAddr::from(([127, 0, 0, 1], 0)))],
+        listen: vec![Listener::at(SocketAddr::from(([127, 0, 0, 1], 0)))],
         shards: NonZeroU16::new(2),
         ..ServeOptions::default()
     };
@@ -305,7 +305,7 @@ fn senders_that_pause_for_a_full_mailbox_go_on() {
 fn second_broker_on_one_port_is_refused_with_advice() {
     let (server, address) = start(|_| {});
     let second = Server::start(ServeOptions {
-        listen: vec![Listen::At(address)],
+        listen: vec![Listener::at(address)],
         ..ServeOptions::default()
     });
     let Err(ServeError::Listen(error @ ListenError { .. })) = second else {

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ferrymq_broker::{Message, Publication, Record, SessionNumber, StoredTarget, record_codec};
 use ferrymq_codec::{Properties, QoS, TopicName};
 use ferrymq_protocol::time::Instant;
-use ferrymq_server::{DataError, DataOptions, Listen, ServeError, ServeOptions, Server};
+use ferrymq_server::{DataError, DataOptions, Listener, ServeError, ServeOptions, Server};
 use ferrymq_store::{Log, RealDisk, RunBuilder};
 use tempfile::TempDir;
 
@@ -75,7 +75,7 @@ fn serve(directory: &Path, shards: u16) -> Result<Server, ServeError> {
     let mut data = DataOptions::new(directory);
     data.log.segment_bytes = 256 * 1024;
     Server::start(ServeOptions {
-        listen: vec![Listen::At(SocketAddr::from(([127, 0, 0, 1], 0)))],
+        listen: vec![Listener::at(SocketAddr::from(([127, 0, 0, 1], 0)))],
         shards: NonZeroU16::new(shards),
         data: Some(data),
         ..ServeOptions::default()
