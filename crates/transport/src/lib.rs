@@ -6,6 +6,9 @@
 
 mod error;
 mod layer;
+pub mod proxy;
+mod stack;
 
 pub use error::TransportError;
 pub use layer::Layer;
+pub use stack::Stack;
