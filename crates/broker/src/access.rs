@@ -4,11 +4,10 @@
 //! the shard then emits an [`Ask`], parks the connection (at most one question is open for each) and
 //! reads the same packet again when the [`Answer`] has come.
 
-use std::net::SocketAddr;
-
 use ferrymq_codec::{QoS, ReasonCode};
 
 use crate::identity::{ConnectionId, ShardIndex};
+use crate::peer::Peer;
 
 /// Decides questions of access, or leaves them for later.
 pub trait Access: Send {
@@ -24,7 +23,7 @@ pub struct AllowAll;
 #[derive(Clone, Copy, Debug)]
 pub struct Asker<'a> {
     /// Where the connection comes from.
-    pub peer: SocketAddr,
+    pub peer: Peer,
     /// The client identifier; empty while a client without one connects.
     pub client_id: &'a str,
     /// The user name, as it was accepted.
@@ -92,7 +91,7 @@ pub struct Ask {
     /// Which question of this connection this is.
     pub request: u32,
     /// Where the connection comes from.
-    pub peer: SocketAddr,
+    pub peer: Peer,
     /// The client identifier.
     pub client_id: Box<str>,
     /// The user name.

@@ -14,6 +14,7 @@ use crate::close::Cause;
 use crate::connection::Phase;
 use crate::durability::Progress;
 use crate::identity::{ConnectionId, RecordNumber, SessionNumber, SessionRef, ShardIndex};
+use crate::listener_profile::IdentitySource;
 use crate::session::{ConnectionRef, Session};
 use crate::shard::{Shard, Step, session_of};
 use crate::sleepers::SleepersIndex;
@@ -87,7 +88,13 @@ impl Shard {
         if home != self.index && connection.phase == Phase::AwaitingConnect {
             return Step::Move(home);
         }
-        connection.username = connect.username.map(Box::from);
+        if self.effects.profiles.terms(connection.profile).profile.identity == IdentitySource::None
+        {
+            connection.username = connect.username.map(Box::from);
+        } else if connection.username.is_none() {
+            let reason = ReasonCode::BadUserNameOrPassword;
+            return self.refuse(id, connect.version, reason, now);
+        }
         let method = connect.properties.authentication_method();
         let question = match method {
             Some(method) => {

@@ -2,7 +2,6 @@
 //! answered, and the output. It knows no socket.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -16,6 +15,8 @@ use crate::effects::Effects;
 use crate::identity::ConnectionId;
 use crate::message::Parcel;
 use crate::output::Output;
+use crate::peer::Peer;
+use crate::profiles::ProfileIndex;
 use crate::queue::Held;
 
 /// A connection.
@@ -27,7 +28,9 @@ pub(crate) struct Connection {
     pub(crate) link: Option<Link>,
     /// The place of its session, while it has one.
     pub(crate) session: Option<u32>,
-    pub(crate) peer: SocketAddr,
+    pub(crate) peer: Peer,
+    /// What holds for it as one of its listener's connections.
+    pub(crate) profile: ProfileIndex,
     pub(crate) output: Output,
     /// Acknowledgements and messages that wait for their records, in the order in which they
     /// leave. A quiet connection owns no memory for them.
@@ -37,12 +40,11 @@ pub(crate) struct Connection {
     pub(crate) question: Option<Box<OpenQuestion>>,
     /// A CONNECT whose authentication goes on.
     pub(crate) connect: Option<Box<[u8]>>,
+    /// The user name: that of its certificate, or that of CONNECT.
     pub(crate) username: Option<Box<str>>,
     pub(crate) opened: Instant,
     /// When its timer fires next.
     pub(crate) timer: Instant,
-    /// Which question of this connection is the next.
-    pub(crate) next_request: u32,
     pub(crate) dirty: bool,
     /// Whether an exchange of AUTH packets goes on that the client has begun after CONNACK.
     pub(crate) reauthenticating: bool,
@@ -123,21 +125,26 @@ pub(crate) struct Writing<'a> {
 }
 
 impl Connection {
-    pub(crate) fn new(id: ConnectionId, peer: SocketAddr, now: Instant) -> Self {
+    pub(crate) fn new(
+        id: ConnectionId,
+        peer: Peer,
+        profile: ProfileIndex,
+        opened: Instant,
+    ) -> Self {
         Self {
             id,
             phase: Phase::AwaitingConnect,
             link: None,
             session: None,
             peer,
+            profile,
             output: Output::default(),
             waiting: None,
             question: None,
             connect: None,
             username: None,
-            opened: now,
+            opened,
             timer: Instant::FAR_FUTURE,
-            next_request: 0,
             dirty: false,
             reauthenticating: false,
             pause: Pause::None,
@@ -243,7 +250,8 @@ impl Connection {
     pub(crate) fn write_reply(&mut self, reply: &Reply, effects: &mut Effects) {
         self.begin_writing(effects);
         if let Some(link) = &mut self.link {
-            link.reply(reply, &effects.limits.connection, self.output.bytes());
+            let limits = &effects.profiles.terms(self.profile).limits;
+            link.reply(reply, limits, self.output.bytes());
             effects.metrics().packets_sent.add(1);
         }
     }

@@ -15,6 +15,7 @@ use crate::mail::Outbox;
 use crate::metrics::ShardMetrics;
 use crate::output::Output;
 use crate::overtaken::Overtaken;
+use crate::profiles::Profiles;
 use crate::record::{Fetch, Record, RecordBatch};
 
 /// The effects of a turn so far, and what is at hand to make more.
@@ -22,6 +23,7 @@ pub(crate) struct Effects {
     pub(crate) shard: ShardIndex,
     pub(crate) limits: Arc<Limits>,
     pub(crate) directory: Arc<Directory>,
+    pub(crate) profiles: Profiles,
     pub(crate) outbox: Outbox,
     pub(crate) fetches: Vec<Fetch>,
     pub(crate) asks: Vec<Ask>,
@@ -64,6 +66,7 @@ impl Effects {
             limits,
             outbox: Outbox::new(directory.shards()),
             directory,
+            profiles: Profiles::default(),
             fetches: Vec::new(),
             asks: Vec::new(),
             dirty: Vec::new(),

@@ -108,7 +108,18 @@ impl Shard {
             };
             self.publish_internally(&publication, now);
         }
-        self.timers.insert(now.saturating_add(self.limits.sys_interval), Timer::Sys);
+        self.sys.is_armed = !self.limits.sys_interval.is_zero();
+        if self.sys.is_armed {
+            self.timers.insert(now.saturating_add(self.limits.sys_interval), Timer::Sys);
+        }
+    }
+
+    /// Sees to it that `$SYS` is published, if it is to be and this is the shard that does it.
+    pub(crate) fn arm_sys(&mut self) {
+        if self.index.0 == 0 && !self.limits.sys_interval.is_zero() && !self.sys.is_armed {
+            self.sys.is_armed = true;
+            self.timers.insert(self.timers.time(), Timer::Sys);
+        }
     }
 
     /// Forgets retained messages that have expired.

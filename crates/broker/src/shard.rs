@@ -8,7 +8,6 @@
 //! connection and nothing else.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use ferrymq_codec::{Packet, TopicName};
@@ -26,8 +25,10 @@ use crate::durability::{LogState, Progress};
 use crate::effects::Effects;
 use crate::identity::{ConnectionId, SessionRef, ShardIndex};
 use crate::limits::Limits;
+use crate::listener_profile::{Identity, ListenerProfile, Newcomer};
 use crate::mail::Mail;
 use crate::output::Output;
+use crate::peer::Peer;
 use crate::record::{Fetch, Fetched, RecordBatch};
 use crate::retained_table::Cursor;
 use crate::round::Rounds;
@@ -59,6 +60,8 @@ pub struct Shard {
     pub(crate) sweep: Option<Cursor>,
     pub(crate) sys: SysTopics,
     pub(crate) random: u64,
+    /// Which question of access was the last.
+    next_request: u32,
     /// What the log is told of clients that misbehave.
     pub(crate) warnings: Throttle,
     /// What the log can do.
@@ -134,11 +137,8 @@ impl Shard {
         let mut timers = TimerWheel::new(now);
         if index.0 == 0 {
             timers.insert(now.saturating_add(SWEEP_INTERVAL), Timer::Sweep);
-            if !limits.sys_interval.is_zero() {
-                timers.insert(now, Timer::Sys);
-            }
         }
-        Self {
+        let mut shard = Self {
             index,
             effects: Effects::new(index, Arc::clone(&limits), Arc::clone(&directory), first_record),
             limits,
@@ -154,36 +154,84 @@ impl Shard {
             sweep: None,
             sys: SysTopics::new(now),
             random: seed,
+            next_request: 0,
             warnings: Throttle::default(),
             log: LogState::Ready,
             rounds: Rounds::default(),
             paused: Vec::new(),
             held_back: Vec::new(),
             unwritten: Unwritten::default(),
-        }
+        };
+        shard.arm_sys();
+        shard
     }
 
     /// A connection was accepted.
-    pub fn open(&mut self, peer: SocketAddr, now: Instant) -> ConnectionId {
-        let id = self.connections.insert(|id| Connection::new(id, peer, now));
-        self.effects.metrics().connections_opened.add(1);
-        self.arm_connection(id, now.saturating_add(self.limits.connect_timeout));
-        id
+    pub fn open(
+        &mut self,
+        peer: Peer,
+        profile: &Arc<ListenerProfile>,
+        now: Instant,
+    ) -> ConnectionId {
+        self.take_in(Newcomer::new(peer, Arc::clone(profile), now), Phase::AwaitingConnect)
     }
 
-    /// A connection has moved here, to the home of its client. `opened` is when it was accepted.
-    pub fn arrive(&mut self, peer: SocketAddr, opened: Instant) -> ConnectionId {
-        let id = self
-            .connections
-            .insert(|id| Connection { phase: Phase::Arrived, ..Connection::new(id, peer, opened) });
+    /// A connection has moved here, to the home of its client.
+    pub fn arrive(&mut self, newcomer: Newcomer) -> ConnectionId {
+        self.take_in(newcomer, Phase::Arrived)
+    }
+
+    /// Takes out a connection that is to move to the home of its client.
+    pub fn depart(&mut self, id: ConnectionId) -> Option<Newcomer> {
+        let connection = self.connections.get_mut(id)?;
+        let newcomer = Newcomer {
+            peer: connection.peer,
+            profile: Arc::clone(&self.effects.profiles.terms(connection.profile).profile),
+            certified: connection.username.take(),
+            opened: connection.opened,
+        };
+        self.remove(id);
+        Some(newcomer)
+    }
+
+    /// Says what the transport has learnt of a peer. To be called before its first MQTT bytes are
+    /// handed in.
+    pub fn identify(&mut self, id: ConnectionId, identity: Identity) {
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        connection.peer = identity.peer.unwrap_or(connection.peer);
+        let profile = &self.effects.profiles.terms(connection.profile).profile;
+        connection.username = profile.certified(identity);
+    }
+
+    /// Changes the limits for what comes from now on: what connected clients were told holds until
+    /// they go. How durable messages are, and the rules for clients that sleep, stay as they were
+    /// at the start.
+    pub fn set_limits(&mut self, limits: &Limits) {
+        let limits = Arc::new(Limits {
+            durability: self.limits.durability,
+            topic_durability: self.limits.topic_durability.clone(),
+            sleepers: self.limits.sleepers.clone(),
+            ..limits.clone()
+        });
+        self.limits = Arc::clone(&limits);
+        self.effects.limits = limits;
+        self.effects.profiles.renew();
+        self.arm_sys();
+    }
+
+    fn take_in(&mut self, newcomer: Newcomer, phase: Phase) -> ConnectionId {
+        let Newcomer { peer, profile, certified, opened } = newcomer;
+        let profile = self.effects.profiles.enter(&profile, &self.limits);
+        let id = self.connections.insert(|id| Connection {
+            phase,
+            username: certified,
+            ..Connection::new(id, peer, profile, opened)
+        });
         self.effects.metrics().connections_opened.add(1);
         self.arm_connection(id, opened.saturating_add(self.limits.connect_timeout));
         id
-    }
-
-    /// When a connection was accepted.
-    pub fn opened_at(&self, id: ConnectionId) -> Option<Instant> {
-        self.connections.get(id).map(|connection| connection.opened)
     }
 
     /// Takes the packets at the front of `bytes`, and says how many bytes they were and how it goes
@@ -373,9 +421,10 @@ impl Shard {
         self.effects.metrics().bytes_received.add(bytes as u64);
     }
 
-    /// Forgets a connection that came out of [`Self::take_closing`] or has moved away.
+    /// Forgets a connection that came out of [`Self::take_closing`].
     pub fn remove(&mut self, id: ConnectionId) {
-        if self.connections.remove(id).is_some() {
+        if let Some(connection) = self.connections.remove(id) {
+            self.effects.profiles.leave(connection.profile);
             self.effects.metrics().connections_closed.add(1);
         }
     }
@@ -501,8 +550,8 @@ impl Shard {
         if let Some(verdict) = self.access.decide(&asker, question) {
             return Some(verdict);
         }
-        let request = connection.next_request;
-        connection.next_request = request.wrapping_add(1);
+        self.next_request = self.next_request.wrapping_add(1);
+        let request = self.next_request;
         let deadline = now.saturating_add(self.limits.answer_timeout);
         let known = connection.question.get_or_insert_default();
         known.open = Some(request);
@@ -579,7 +628,7 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(id) else {
             return Ok(Received::Packet(Step::Ended, 0));
         };
-        let limits = &self.limits.connection;
+        let limits = &self.effects.profiles.terms(connection.profile).limits;
         let (step, length) = match &mut connection.link {
             None => match server::receive_connect(bytes, limits) {
                 Ok(Received::Incomplete { needed }) => return Ok(Received::Incomplete { needed }),

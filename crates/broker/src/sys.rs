@@ -14,11 +14,13 @@ pub(crate) struct SysTopics {
     started: Instant,
     published: Vec<String>,
     most_connected: u64,
+    /// Whether the timer is set for the next time.
+    pub(crate) is_armed: bool,
 }
 
 impl SysTopics {
     pub(crate) const fn new(started: Instant) -> Self {
-        Self { started, published: Vec::new(), most_connected: 0 }
+        Self { started, published: Vec::new(), most_connected: 0, is_armed: false }
     }
 
     /// The topics whose values have changed.

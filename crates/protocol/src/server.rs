@@ -162,7 +162,8 @@ impl Link {
         let send_maximum = properties
             .receive_maximum()
             .map_or(limits.send_maximum, |maximum| maximum.get().min(limits.send_maximum));
-        let peer_aliases = properties.topic_alias_maximum().unwrap_or(0);
+        let peer_aliases =
+            properties.topic_alias_maximum().unwrap_or(0).min(limits.send_topic_alias_maximum);
         let our_aliases = match connect.version {
             Version::V5 => limits.topic_alias_maximum,
             Version::V3_1 | Version::V3_1_1 => 0,

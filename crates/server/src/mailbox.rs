@@ -6,12 +6,10 @@
 //! only then looks whether the box is empty, a sender posts and only then looks whether the shard
 //! sleeps, and both look under the same lock.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ferrymq_broker::{Answer, Fetched, Mail, Round, ShardIndex};
-use ferrymq_protocol::time::Instant;
+use ferrymq_broker::{Answer, Fetched, Mail, Newcomer, Round, ShardIndex};
 
 /// Where a shard gets its letters.
 pub struct Mailbox<S> {
@@ -42,10 +40,8 @@ pub enum Letter<S> {
 pub struct Arrival<S> {
     /// The socket, registered nowhere.
     pub socket: S,
-    /// Where it is connected to.
-    pub peer: SocketAddr,
-    /// When it was accepted.
-    pub opened: Instant,
+    /// What its shard knows of it.
+    pub newcomer: Newcomer,
     /// What was read from it and not taken yet: the CONNECT and all that followed it.
     pub bytes: Vec<u8>,
 }
@@ -182,6 +178,9 @@ mod tests {
     use std::sync::mpsc;
     use std::thread;
 
+    use ferrymq_broker::{ListenerProfile, Peer};
+    use ferrymq_protocol::time::Instant;
+
     use super::*;
 
     /// Lets a thread sleep until it is woken, as a poller does.
@@ -199,12 +198,9 @@ mod tests {
     }
 
     fn arrival(number: u32) -> Letter<u32> {
-        Letter::Arrival(Box::new(Arrival {
-            socket: number,
-            peer: SocketAddr::from(([127, 0, 0, 1], 1)),
-            opened: Instant::ZERO,
-            bytes: Vec::new(),
-        }))
+        let profile = Arc::new(ListenerProfile::default());
+        let newcomer = Newcomer::new(Peer::Local, profile, Instant::ZERO);
+        Letter::Arrival(Box::new(Arrival { socket: number, newcomer, bytes: Vec::new() }))
     }
 
     #[test]

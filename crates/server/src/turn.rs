@@ -19,7 +19,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ferrymq_broker::{ConnectionId, Limits, LogState, Progress, Shard, ShardIndex};
+use ferrymq_broker::{
+    ConnectionId, Limits, ListenerProfile, LogState, Progress, Shard, ShardIndex,
+};
 use ferrymq_protocol::time::Instant;
 
 use crate::acceptor::{Acceptor, Admission};
@@ -41,6 +43,8 @@ pub struct Turn<N: Network> {
     limits: Arc<Limits>,
     sockets: SocketLimits,
     acceptor: Acceptor<N::Listener>,
+    /// What holds for the connections of all listeners.
+    profile: Arc<ListenerProfile>,
     connections: Connections<N::Socket>,
     now: Instant,
     /// What the shard has been told of its records.
@@ -131,6 +135,7 @@ impl<N: Network> Turn<N> {
             limits,
             sockets,
             acceptor: Acceptor::new(listeners, admission),
+            profile: Arc::default(),
             connections: Connections::new(),
             now,
             progress: Progress::default(),
@@ -307,8 +312,8 @@ impl<N: Network> Turn<N> {
     }
 
     fn arrive(&mut self, arrival: Arrival<N::Socket>) {
-        let Arrival { mut socket, peer, opened, bytes } = arrival;
-        let id = self.shard.arrive(peer, opened);
+        let Arrival { mut socket, newcomer, bytes } = arrival;
+        let id = self.shard.arrive(newcomer);
         if self.network.register(&mut socket, id.slot).is_err() {
             self.shard.remove(id);
             self.discharge(socket);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ferrymq_broker::{
-    AllowAll, ConnectionId, Directory, Limits, Progress, Reading, Record, RecordBatch, Shard,
+    AllowAll, ConnectionId, Directory, Limits, Peer, Progress, Reading, Record, RecordBatch, Shard,
     ShardIndex, ShardOptions,
 };
 use ferrymq_codec::{Connect, Packet, Property, PropertyBuffer, Version};
@@ -35,7 +35,7 @@ pub(crate) fn shards(count: u16, limits: Limits) -> Vec<Shard> {
 pub(crate) fn connect(shard: &mut Shard, client_id: &str) -> ConnectionId {
     let mut properties = PropertyBuffer::new();
     properties.push(Property::SessionExpiryInterval(3600)).expect("fits");
-    let id = shard.open("127.0.0.1:50000".parse().expect("an address"), NOW);
+    let id = shard.open(Peer::Local, &Arc::default(), NOW);
     let connect = Packet::Connect(Connect {
         version: Version::V5,
         clean_start: false,

@@ -13,8 +13,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ferrymq_broker::{
-    Access, AllowAll, Answer, Ask, ConnectionId, Directory, Fetch, Fetched, Limits, Mail, Reading,
-    Recovered, Shard, ShardIndex, ShardOptions,
+    Access, AllowAll, Answer, Ask, ConnectionId, Directory, Fetch, Fetched, Limits,
+    ListenerProfile, Mail, Reading, Recovered, Shard, ShardIndex, ShardOptions,
 };
 use ferrymq_codec::{
     Acknowledgement, Auth, Connect, Delivery, Disconnect, Frame, Framing, Packet, PacketId,
@@ -45,6 +45,8 @@ pub(crate) struct World {
     /// What the shards have told the log.
     pub(crate) journal: Journal,
     limits: Arc<Limits>,
+    /// What holds for the connections that come from now on.
+    pub(crate) profile: Arc<ListenerProfile>,
     access: fn() -> Box<dyn Access>,
 }
 
@@ -131,6 +133,7 @@ impl World {
             asks: Vec::new(),
             journal: Journal::default(),
             limits: Arc::new(limits),
+            profile: Arc::default(),
             access,
         };
         world.begin(&[]);
@@ -184,8 +187,7 @@ impl World {
 
     /// A new connection that has sent nothing yet.
     pub(crate) fn open(&mut self, shard: usize, version: Version) -> Client {
-        let peer = "127.0.0.1:50000".parse().expect("an address");
-        let id = self.shards[shard].open(peer, self.now);
+        let id = self.shards[shard].open(ferrymq_broker::Peer::Local, &self.profile, self.now);
         self.clients.push(Peer {
             shard,
             id,
@@ -694,11 +696,9 @@ impl World {
             match reading {
                 Reading::Later => self.clients[client.0].put_off += 1,
                 Reading::Move(home) => {
-                    let opened = self.shards[peer.shard].opened_at(peer.id).expect("it is there");
-                    self.shards[peer.shard].remove(peer.id);
+                    let newcomer = self.shards[peer.shard].depart(peer.id).expect("it is there");
                     peer.shard = home.as_usize();
-                    let address = "127.0.0.1:50000".parse().expect("an address");
-                    peer.id = self.shards[peer.shard].arrive(address, opened);
+                    peer.id = self.shards[peer.shard].arrive(newcomer);
                 }
                 Reading::More { .. } | Reading::Paused | Reading::Ended => return,
             }

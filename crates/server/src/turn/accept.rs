@@ -4,6 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ferrymq_broker::Peer;
+
 use super::Turn;
 use crate::network::Network;
 
@@ -60,7 +62,7 @@ impl<N: Network> Turn<N> {
             self.network.close(socket);
             return;
         }
-        let id = self.shard.open(peer, self.now);
+        let id = self.shard.open(Peer::from(peer), &self.profile, self.now);
         if let Err(error) = self.network.register(&mut socket, id.slot) {
             tracing::warn!(%error, %peer, "cannot watch a connection");
             self.shard.remove(id);

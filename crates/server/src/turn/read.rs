@@ -143,19 +143,18 @@ impl<N: Network> Turn<N> {
 
     /// Sends a connection to the shard where its client is at home.
     fn move_home(&mut self, id: ConnectionId, home: ShardIndex, bytes: Vec<u8>) {
-        let opened = self.shard.opened_at(id).unwrap_or(self.now);
-        self.shard.remove(id);
+        let newcomer = self.shard.depart(id);
         let Some(mut connection) = self.connections.remove(id) else {
             return;
         };
         let deregistered = self.network.deregister(&mut connection.socket);
-        let peer = deregistered.and_then(|()| self.network.peer(&connection.socket));
-        let Ok(peer) = peer else {
+        let connected = deregistered.and_then(|()| self.network.peer(&connection.socket));
+        let (Ok(_), Some(newcomer)) = (connected, newcomer) else {
             // It has been reset meanwhile.
             self.discharge(connection.socket);
             return;
         };
-        let arrival = Arrival { socket: connection.socket, peer, opened, bytes };
+        let arrival = Arrival { socket: connection.socket, newcomer, bytes };
         self.post[home.as_usize()].post(Letter::Arrival(Box::new(arrival)));
         self.to_wake[home.as_usize()] = true;
     }

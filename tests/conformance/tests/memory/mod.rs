@@ -3,13 +3,12 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ferrymq_broker::{
-    AllowAll, ConnectionId, Directory, Limits, Reading, Shard, ShardIndex, ShardOptions,
+    AllowAll, ConnectionId, Directory, Limits, Peer, Reading, Shard, ShardIndex, ShardOptions,
 };
 use ferrymq_conformance::{Received, Target, Wire};
 use ferrymq_protocol::time::Instant;
@@ -108,7 +107,6 @@ impl Connection {
 }
 
 const SHARDS: u16 = 2;
-const PEER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 50_000);
 
 impl Broker {
     fn new() -> Self {
@@ -141,7 +139,7 @@ impl Broker {
     fn open(&mut self) -> usize {
         let number = self.connections.len();
         let shard = number % self.shards.len();
-        let id = self.shards[shard].open(PEER, self.now);
+        let id = self.shards[shard].open(Peer::Local, &Arc::default(), self.now);
         self.connections.push(Connection {
             shard,
             id,
@@ -260,11 +258,10 @@ impl Broker {
             match reading {
                 Reading::Later => {}
                 Reading::Move(home) => {
-                    let opened = shard.opened_at(connection.id).expect("it is there");
-                    shard.remove(connection.id);
+                    let newcomer = shard.depart(connection.id).expect("it is there");
                     self.numbers.remove(&(connection.shard, connection.id));
                     connection.shard = home.as_usize();
-                    connection.id = self.shards[connection.shard].arrive(PEER, opened);
+                    connection.id = self.shards[connection.shard].arrive(newcomer);
                     self.numbers.insert((connection.shard, connection.id), number);
                 }
                 Reading::More { .. } | Reading::Paused | Reading::Ended => return,
