@@ -194,6 +194,17 @@ impl Shard {
         Some(newcomer)
     }
 
+    /// What holds for the connections of this one's listener.
+    pub fn profile(&self, id: ConnectionId) -> Option<&Arc<ListenerProfile>> {
+        let connection = self.connections.get(id)?;
+        Some(&self.effects.profiles.terms(connection.profile).profile)
+    }
+
+    /// Where a connection comes from, as far as that is known.
+    pub fn peer(&self, id: ConnectionId) -> Option<Peer> {
+        self.connections.get(id).map(|connection| connection.peer)
+    }
+
     /// Says what the transport has learnt of a peer. To be called before its first MQTT bytes are
     /// handed in.
     pub fn identify(&mut self, id: ConnectionId, identity: Identity) {
