@@ -13,3 +13,10 @@ pub enum TransportError {
         reason: String,
     },
 }
+
+impl TransportError {
+    /// What is wrong with a peer's WebSocket, and what to do.
+    pub(crate) fn websocket(reason: impl Into<String>) -> Self {
+        Self::Protocol { protocol: "WebSocket", reason: reason.into() }
+    }
+}

@@ -4,10 +4,16 @@
 //! came and the bytes that are to go. The server's turn, the simulation and the client library drive
 //! the same machines.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)
+)]
+
 mod error;
 mod layer;
 pub mod proxy;
 mod stack;
+pub mod websocket;
 
 pub use error::TransportError;
 pub use layer::Layer;
