@@ -13,6 +13,7 @@ mod error;
 mod layer;
 pub mod proxy;
 mod stack;
+pub mod tls;
 pub mod websocket;
 
 pub use error::TransportError;
