@@ -8,6 +8,7 @@ use ferrymq_protocol::time::Instant;
 
 use crate::connection::Connection;
 use crate::identity::ConnectionId;
+use crate::notice::{Interests, Summary};
 use crate::record::Record;
 use crate::session::{InFlight, Session};
 use crate::shard::Shard;
@@ -117,6 +118,9 @@ impl Shard {
             if let Some(link) = &connection.link {
                 link.pingresp(connection.output.bytes());
                 self.effects.metrics().packets_sent.add(1);
+                if self.effects.notices.wants(Interests::PACKETS) {
+                    self.effects.notices.sent(id, Summary::PingResp);
+                }
             }
         }
     }

@@ -7,10 +7,10 @@ use ferrymq_codec::{Disconnect, PacketType, ReasonCode, TopicFilter};
 use ferrymq_protocol::error::ProtocolError;
 use ferrymq_protocol::server;
 use ferrymq_protocol::time::Instant;
-use tracing::{debug, info, warn};
 
 use crate::connection::Phase;
 use crate::identity::{ConnectionId, RecordNumber, SessionRef};
+use crate::notice::{Interests, Notice, Summary};
 use crate::record::Record;
 use crate::session::ConnectionRef;
 use crate::shard::{Shard, session_of};
@@ -130,6 +130,17 @@ impl Shard {
 
     /// Ends a connection. Its session goes on without it, as long as it may.
     pub(crate) fn end(&mut self, id: ConnectionId, cause: Cause, now: Instant) {
+        self.end_named(id, None, cause, now);
+    }
+
+    /// Ends a connection. `client_id` is what the client is called if it has no session.
+    pub(crate) fn end_named(
+        &mut self,
+        id: ConnectionId,
+        client_id: Option<&str>,
+        cause: Cause,
+        now: Instant,
+    ) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
@@ -140,6 +151,9 @@ impl Shard {
         connection.begin_writing(&mut self.effects);
         if let (Some(link), Some(reason)) = (&connection.link, cause.reason()) {
             let out = connection.output.bytes();
+            if self.effects.notices.wants(Interests::PACKETS) && link.tells_refusals() {
+                self.effects.notices.sent(id, Summary::Disconnect(reason));
+            }
             match (phase, cause) {
                 // Before CONNACK there is nothing to disconnect from.
                 (Phase::Authenticating | Phase::Opening, _) => {
@@ -156,23 +170,10 @@ impl Shard {
         connection.waiting = None;
         connection.question = None;
         connection.connect = None;
-        let peer = connection.peer;
         let slot = connection.session.take();
         self.effects.closing.push(id);
         self.count(cause);
-        let client = slot
-            .and_then(|slot| self.sessions.get(slot as usize))
-            .map_or("", |session| &*session.client_id);
-        match cause {
-            Cause::Protocol(_) | Cause::Denied(_) | Cause::Refused(_) => {
-                if let Some(left_out) = self.warnings.admit(now) {
-                    warn!(client, %peer, left_out, "client {cause}");
-                }
-            }
-            // Health checks and port scanners are no clients.
-            _ if slot.is_none() => debug!(%peer, "{cause}"),
-            _ => info!(client, %peer, "client {cause}"),
-        }
+        self.say_closed(id, slot, client_id, cause);
         if let Some(slot) = slot {
             self.detach(slot, id, cause, now);
         }
@@ -269,6 +270,26 @@ impl Shard {
         will.due = Some(due);
         self.arm_session(place, due);
         Some(due)
+    }
+
+    fn say_closed(
+        &mut self,
+        id: ConnectionId,
+        slot: Option<u32>,
+        client_id: Option<&str>,
+        cause: Cause,
+    ) {
+        if !self.effects.notices.wants(Interests::CONNECTIONS) {
+            return;
+        }
+        let Some(connection) = self.connections.get(id) else {
+            return;
+        };
+        let session = slot.and_then(|slot| self.sessions.get(slot as usize));
+        let client_id = session.map(|session| &*session.client_id).or(client_id);
+        let listener = &*self.effects.profiles.terms(connection.profile).profile;
+        let peer = connection.peer;
+        self.effects.notices.say(&Notice::Closed { client_id, peer, listener, cause });
     }
 
     fn count(&self, cause: Cause) {

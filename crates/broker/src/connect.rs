@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use ferrymq_codec::{Auth, Connect, ReasonCode, TopicFilter, Version};
+use ferrymq_codec::{Auth, Connect, ReasonCode, TopicFilter};
 use ferrymq_protocol::error::ProtocolError;
+use ferrymq_protocol::limits::ServerLimits;
 use ferrymq_protocol::server::{self, Link, Received, Reply, Welcome};
 use ferrymq_protocol::time::Instant;
 use std::hash::BuildHasher;
-use tracing::{debug, info};
 
 use crate::access::{Question, Verdict};
 use crate::close::Cause;
@@ -15,6 +15,7 @@ use crate::connection::Phase;
 use crate::durability::Progress;
 use crate::identity::{ConnectionId, RecordNumber, SessionNumber, SessionRef, ShardIndex};
 use crate::listener_profile::IdentitySource;
+use crate::notice::{Connected, Interests, Notice, Summary, WillSummary};
 use crate::session::{ConnectionRef, Session};
 use crate::shard::{Shard, Step, session_of};
 use crate::sleepers::SleepersIndex;
@@ -75,11 +76,11 @@ impl Shard {
         now: Instant,
     ) -> Step {
         if connect.client_id.is_empty() && !server::may_assign_client_id(connect) {
-            return self.refuse(id, connect.version, ReasonCode::ClientIdentifierNotValid, now);
+            return self.refuse(id, connect, ReasonCode::ClientIdentifierNotValid, now);
         }
         let arrival = self.arrival(connect.client_id);
-        if arrival.client_id.len() > usize::from(self.limits.connection.client_id_maximum) {
-            return self.refuse(id, connect.version, ReasonCode::ClientIdentifierNotValid, now);
+        if arrival.client_id.len() > usize::from(self.limits_of(id).client_id_maximum) {
+            return self.refuse(id, connect, ReasonCode::ClientIdentifierNotValid, now);
         }
         let home = self.directory.home(&arrival.client_id);
         let Some(connection) = self.connections.get_mut(id) else {
@@ -93,7 +94,7 @@ impl Shard {
             connection.username = connect.username.map(Box::from);
         } else if connection.username.is_none() {
             let reason = ReasonCode::BadUserNameOrPassword;
-            return self.refuse(id, connect.version, reason, now);
+            return self.refuse(id, connect, reason, now);
         }
         let method = connect.properties.authentication_method();
         let question = match method {
@@ -108,12 +109,12 @@ impl Shard {
         };
         // [MQTT-3.1.2-8] would let a client speak for the broker.
         if connect.will.as_ref().is_some_and(|will| will.topic.as_str().starts_with("$SYS/")) {
-            return self.refuse(id, connect.version, ReasonCode::NotAuthorized, now);
+            return self.refuse(id, connect, ReasonCode::NotAuthorized, now);
         }
         let known_id = if arrival.assigned { "" } else { &*arrival.client_id };
         match self.ask(id, known_id, 0, &question, now) {
             None => Step::Park,
-            Some(Verdict::Deny(reason)) => self.refuse(id, connect.version, reason, now),
+            Some(Verdict::Deny(reason)) => self.refuse(id, connect, reason, now),
             Some(Verdict::Allow(data)) => self.welcome(id, connect, &arrival, data, now),
             Some(Verdict::Continue(data)) => self.challenge(id, connect, raw, &data, now),
         }
@@ -148,7 +149,7 @@ impl Shard {
                 Step::Done
             }
             Some(Verdict::Deny(reason)) if connecting => {
-                self.end(id, Cause::Refused(reason), now);
+                self.end_named(id, Some(&client_id), Cause::Refused(reason), now);
                 Step::Ended
             }
             Some(Verdict::Deny(reason)) => {
@@ -199,7 +200,7 @@ impl Shard {
             return session.client_id.clone();
         }
         let raw = connection.connect.as_deref().unwrap_or_default();
-        match server::receive_connect(raw, &self.limits.connection) {
+        match server::receive_connect(raw, &self.limits_of(id)) {
             Ok(Received::Packet(connect, _)) => Box::from(connect.client_id),
             _ => Box::default(),
         }
@@ -209,15 +210,21 @@ impl Shard {
     fn refuse(
         &mut self,
         id: ConnectionId,
-        version: Version,
+        connect: &Connect<'_>,
         reason: ReasonCode,
         now: Instant,
     ) -> Step {
         if let Some(connection) = self.connections.get_mut(id) {
             connection.begin_writing(&mut self.effects);
-            server::refuse(version, reason, connection.output.bytes());
+            server::refuse(connect.version, reason, connection.output.bytes());
         }
-        self.end(id, Cause::Refused(reason), now);
+        let client_id = Some(connect.client_id).filter(|client_id| !client_id.is_empty());
+        if self.effects.notices.wants(Interests::PACKETS) {
+            let packet = Summary::ConnAck { session_present: false, reason };
+            let client_id = client_id.unwrap_or_default();
+            self.effects.notices.say(&Notice::Sent { client_id, packet });
+        }
+        self.end_named(id, client_id, Cause::Refused(reason), now);
         Step::Ended
     }
 
@@ -230,8 +237,9 @@ impl Shard {
         data: &[u8],
         now: Instant,
     ) -> Step {
+        let limits = self.limits_of(id);
         if let Some(connection) = self.connections.get_mut(id) {
-            connection.link = Some(Link::accept(connect, &self.limits.connection, now));
+            connection.link = Some(Link::accept(connect, &limits, now));
             connection.connect = Some(Box::from(raw));
             connection.phase = Phase::Authenticating;
         }
@@ -245,8 +253,7 @@ impl Shard {
         let Some(raw) = raw else {
             return Step::Ended;
         };
-        let Ok(Received::Packet(connect, _)) =
-            server::receive_connect(&raw, &self.limits.connection)
+        let Ok(Received::Packet(connect, _)) = server::receive_connect(&raw, &self.limits_of(id))
         else {
             return Step::Ended;
         };
@@ -279,20 +286,21 @@ impl Shard {
         if matches!(found, Found::Nothing)
             && self.directory.metrics().sessions() >= self.limits.sessions as u64
         {
-            return self.refuse(id, connect.version, ReasonCode::QuotaExceeded, now);
+            return self.refuse(id, connect, ReasonCode::QuotaExceeded, now);
         }
         if recorded && self.lacks_space() {
             self.effects.metrics().no_space_refused.add(1);
-            return self.refuse(id, connect.version, ReasonCode::QuotaExceeded, now);
+            return self.refuse(id, connect, ReasonCode::QuotaExceeded, now);
         }
-        let link = Link::accept(connect, &self.limits.connection, now);
-        let keep_alive = server::granted_keep_alive(connect, &self.limits.connection);
+        let limits = self.limits_of(id);
+        let link = Link::accept(connect, &limits, now);
+        let keep_alive = server::granted_keep_alive(connect, &limits);
         let asked_expiry = connect.properties.session_expiry_interval().unwrap_or(0);
         // Who asks for a clean start is told of none, also where an administrator wants it to have
         // one.
         let session_present = matches!(found, Found::Session { .. }) && !connect.clean_start;
         let place = self.take_session(found, &arrival.client_id, expiry, now);
-        let begun = self.attach(id, place, link, grant, connect, now);
+        let begun = self.attach(id, place, link, grant, connect);
         let after = match recorded {
             true => {
                 begun.map(|begun| self.effects.promise(begun));
@@ -308,21 +316,53 @@ impl Shard {
             server_keep_alive: (keep_alive != connect.keep_alive).then_some(keep_alive),
             authentication_data,
         };
+        self.say_connected(id, connect, expiry, &welcome);
         if let Some(connection) = self.connections.get_mut(id) {
             connection.phase = Phase::Opening;
             connection.reply_later(Reply::ConnAck(Box::new(welcome)), after, &mut self.effects);
-            info!(
-                client = &*arrival.client_id,
-                peer = %connection.peer,
-                protocol = connection.link.as_ref().map(Link::protocol),
-                keep_alive,
-                session_present,
-                session_expiry = expiry,
-                "client connected"
-            );
         }
         self.release(id, now);
         Step::Done
+    }
+
+    fn say_connected(
+        &mut self,
+        id: ConnectionId,
+        connect: &Connect<'_>,
+        session_expiry_interval: u32,
+        welcome: &Welcome,
+    ) {
+        if !self.effects.notices.wants(Interests::CONNECTIONS) {
+            return;
+        }
+        let Some(connection) = self.connections.get(id) else {
+            return;
+        };
+        let connected = Connected {
+            client_id: welcome.assigned_client_id.as_deref().unwrap_or(connect.client_id),
+            peer: connection.peer,
+            listener: &self.effects.profiles.terms(connection.profile).profile,
+            version: connect.version,
+            clean_start: connect.clean_start,
+            keep_alive: welcome.server_keep_alive.unwrap_or(connect.keep_alive),
+            session_expiry_interval,
+            session_present: welcome.session_present,
+            username: connection.username.as_deref(),
+            will: connect.will.as_ref().map(|will| WillSummary {
+                topic: will.topic.as_str(),
+                payload_length: will.payload.len(),
+                retain: will.retain,
+                qos: will.qos,
+            }),
+        };
+        self.effects.notices.say(&Notice::Connected(connected));
+    }
+
+    /// The limits towards the client of a connection.
+    fn limits_of(&self, id: ConnectionId) -> ServerLimits {
+        self.connections.get(id).map_or(self.limits.connection, |connection| {
+            self.effects.profiles.terms(connection.profile).limits
+        })
     }
 
     /// What a client is granted. Nobody comes back with a client identifier that we have made up.
@@ -410,7 +450,6 @@ impl Shard {
         link: Link,
         grant: Grant,
         connect: &Connect<'_>,
-        now: Instant,
     ) -> Option<RecordNumber> {
         if let Some(connection) = self.connections.get_mut(id) {
             connection.link = Some(link);
@@ -432,7 +471,9 @@ impl Shard {
         }
         self.tell_groups(place, true);
         self.effects.metrics().clients_connected.add(1);
-        debug!(session = place.number.0, now = now.as_nanos(), "session attached");
+        if let Some(session) = session_of(&mut self.sessions, place) {
+            self.effects.notices.name(id, &session.client_id);
+        }
         begun
     }
 

@@ -14,6 +14,7 @@ use crate::durability::Progress;
 use crate::effects::Effects;
 use crate::identity::ConnectionId;
 use crate::message::Parcel;
+use crate::notice::{Interests, Summary};
 use crate::output::Output;
 use crate::peer::Peer;
 use crate::profiles::ProfileIndex;
@@ -174,12 +175,12 @@ impl Connection {
             return Ok(());
         };
         let publication = &parcel.publication;
-        let payload = publication.payload;
+        let (topic, payload) = (publication.topic, publication.payload);
         let outgoing = Outgoing {
             dup: writing.dup,
             delivery: writing.delivery,
             retain: writing.retain,
-            topic: publication.topic,
+            topic,
             properties: publication.properties,
             message_expiry_interval: publication.lifetime(now).interval(),
             subscription_identifiers: writing.identifiers,
@@ -196,6 +197,16 @@ impl Connection {
         metrics.packets_sent.add(1);
         metrics.publishes_sent.add(1);
         metrics.publish_bytes_sent.add(payload.len() as u64);
+        if effects.notices.wants(Interests::PACKETS) {
+            let packet = Summary::Publish {
+                dup: writing.dup,
+                delivery: writing.delivery,
+                retain: writing.retain,
+                topic: topic.as_str(),
+                payload_length: payload.len(),
+            };
+            effects.notices.sent(self.id, packet);
+        }
         Ok(())
     }
 
@@ -253,6 +264,9 @@ impl Connection {
             let limits = &effects.profiles.terms(self.profile).limits;
             link.reply(reply, limits, self.output.bytes());
             effects.metrics().packets_sent.add(1);
+            if effects.notices.wants(Interests::PACKETS) {
+                effects.notices.sent(self.id, Summary::from(reply));
+            }
         }
     }
 }

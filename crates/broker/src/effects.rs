@@ -13,6 +13,7 @@ use crate::identity::{ConnectionId, Epoch, Partition, RecordNumber, SessionNumbe
 use crate::limits::Limits;
 use crate::mail::Outbox;
 use crate::metrics::ShardMetrics;
+use crate::notices::Notices;
 use crate::output::Output;
 use crate::overtaken::Overtaken;
 use crate::profiles::Profiles;
@@ -24,6 +25,7 @@ pub(crate) struct Effects {
     pub(crate) limits: Arc<Limits>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) profiles: Profiles,
+    pub(crate) notices: Notices,
     pub(crate) outbox: Outbox,
     pub(crate) fetches: Vec<Fetch>,
     pub(crate) asks: Vec<Ask>,
@@ -60,6 +62,7 @@ impl Effects {
         limits: Arc<Limits>,
         directory: Arc<Directory>,
         first_record: u64,
+        notices: Notices,
     ) -> Self {
         Self {
             shard,
@@ -67,6 +70,7 @@ impl Effects {
             outbox: Outbox::new(directory.shards()),
             directory,
             profiles: Profiles::default(),
+            notices,
             fetches: Vec::new(),
             asks: Vec::new(),
             dirty: Vec::new(),

@@ -10,13 +10,13 @@ use ferrymq_codec::{Properties, QoS, ReasonCode, TopicName};
 use ferrymq_protocol::error::ProtocolError;
 use ferrymq_protocol::server;
 use ferrymq_protocol::time::Instant;
-use tracing::{info, warn};
 
 use crate::access::{Answer, Verdict};
 use crate::close::Cause;
 use crate::connection::{Pause, Phase};
 use crate::identity::{ConnectionId, SessionNumber, SessionRef};
 use crate::message::Publication;
+use crate::notice::{Interests, Notice};
 use crate::shard::{SWEEP_INTERVAL, Shard, Timer, session_of};
 
 impl Shard {
@@ -31,9 +31,8 @@ impl Shard {
             let (request, deadline) = (question.open, question.deadline);
             if let (Some(request), true) = (request, deadline <= now) {
                 self.effects.metrics().answers_missed.add(1);
-                if let Some(left_out) = self.warnings.admit(now) {
-                    let peer = connection.peer;
-                    warn!(%peer, left_out, "a question of access was not answered in time");
+                if self.effects.notices.wants(Interests::CONNECTIONS) {
+                    self.effects.notices.say(&Notice::Unanswered { peer: connection.peer });
                 }
                 let verdict = Verdict::Deny(ReasonCode::ServerUnavailable);
                 self.answered(Answer { connection: id, request, verdict });
@@ -80,7 +79,12 @@ impl Shard {
         let due = session.will.as_ref().and_then(|will| will.due);
         if expires <= now {
             self.effects.metrics().sessions_expired.add(1);
-            info!(client = &*session.client_id, "session expired");
+            if let Some(session) = session_of(&mut self.sessions, place)
+                && self.effects.notices.wants(Interests::CONNECTIONS)
+            {
+                let client_id = &*session.client_id;
+                self.effects.notices.say(&Notice::SessionExpired { client_id });
+            }
             self.end_session(place, now);
             return;
         }

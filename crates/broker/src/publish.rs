@@ -19,6 +19,7 @@ use crate::durability::{Durability, Progress};
 use crate::identity::{ConnectionId, GroupNumber, RecordNumber, SessionNumber, ShardIndex};
 use crate::mail::{Mail, Owed, Shared};
 use crate::message::{Message, Parcel, Publication, expiry};
+use crate::notice::{Interests, Notice, Summary};
 use crate::queue::{Held, Kept, Load};
 use crate::record::{Record, StoredTarget};
 use crate::route::{Route, Target, Wish};
@@ -86,6 +87,10 @@ impl Shard {
         let metrics = self.effects.metrics();
         metrics.publishes_received.add(1);
         metrics.publish_bytes_received.add(publish.payload.len() as u64);
+        if self.effects.notices.wants(Interests::PACKETS) {
+            self.say_published(id, publish, topic, &verdict);
+        }
+        let metrics = self.effects.metrics();
         if let Verdict::Deny(reason) = verdict {
             metrics.access_denied.add(1);
             return Ok(self.refuse_message(id, slot, publish.delivery, reason, now));
@@ -99,6 +104,30 @@ impl Shard {
         let reason = if matched { ReasonCode::Success } else { ReasonCode::NoMatchingSubscribers };
         self.acknowledge(id, slot, publish.delivery, reason, after);
         Ok(Step::Done)
+    }
+
+    fn say_published(
+        &mut self,
+        id: ConnectionId,
+        publish: &Publish<'_>,
+        topic: TopicName<'_>,
+        verdict: &Verdict,
+    ) {
+        let packet = Summary::Publish {
+            dup: publish.dup,
+            delivery: publish.delivery,
+            retain: publish.retain,
+            topic: topic.as_str(),
+            payload_length: publish.payload.len(),
+        };
+        match verdict {
+            Verdict::Deny(reason) => {
+                let client_id = self.client_id_of(id);
+                let notice = Notice::Denied { client_id: &client_id, packet, reason: *reason };
+                self.effects.notices.say(&notice);
+            }
+            Verdict::Allow(_) | Verdict::Continue(_) => self.effects.notices.received(id, packet),
+        }
     }
 
     /// Distributes a client's message, without the alias that only its connection understands

@@ -26,6 +26,7 @@ use crate::image::OwedMessage;
 use crate::limits::Limits;
 use crate::line::{Again, FETCH_WINDOW, Line, Lookup};
 use crate::message::{Lifetime, Parcel, Publication};
+use crate::notice::{Interests, Notice};
 use crate::queue::{Held, Kept, Load, Queue, Queued};
 use crate::record::{Fetched, Record};
 use crate::retained_table::Cursor;
@@ -35,6 +36,7 @@ use crate::will::Will;
 
 /// A session.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "facts that do not depend on each other")]
 pub(crate) struct Session {
     pub(crate) place: SessionRef,
     pub(crate) client_id: Box<str>,
@@ -47,6 +49,8 @@ pub(crate) struct Session {
     pub(crate) announced: bool,
     /// Whether it is among those that are being sent retained messages.
     pub(crate) is_walking: bool,
+    /// Whether the last message for its queue was dropped.
+    is_dropping: bool,
     /// The rule that grants it more than others.
     pub(crate) sleepers: Option<SleepersIndex>,
     /// How long it outlives its connection, in seconds; `u32::MAX` is for ever.
@@ -110,6 +114,7 @@ impl Session {
             durable: expiry_interval > 0,
             announced: false,
             is_walking: false,
+            is_dropping: false,
             sleepers: None,
             expiry_interval,
             expires: Instant::FAR_FUTURE,
@@ -182,8 +187,7 @@ impl Session {
         group: GroupNumber,
         effects: &mut Effects,
     ) {
-        if !self.queue.has_room(load.weight(), effects.limits.queue(self.sleepers)) {
-            effects.metrics().dropped_full.add(1);
+        if !self.has_queue_room(load, effects) {
             effects.settle(self.place.number, Some(number));
             return;
         }
@@ -426,8 +430,7 @@ impl Session {
     fn enqueue(&mut self, parcel: &mut Parcel<'_>, terms: Terms<'_>, effects: &mut Effects) {
         let load = load(&parcel.publication, terms.qos);
         effects.deliveries += 1;
-        if !self.queue.has_room(load.weight(), effects.limits.queue(self.sleepers)) {
-            effects.metrics().dropped_full.add(1);
+        if !self.has_queue_room(load, effects) {
             effects.settle(self.place.number, terms.number);
             return;
         }
@@ -437,6 +440,20 @@ impl Session {
         };
         effects.metrics().messages_queued.add(1);
         self.queue.push(Queued { kept, group: terms.group, load });
+    }
+
+    /// Whether there is room for one more message. It is counted as dropped if there is none.
+    fn has_queue_room(&mut self, load: Load, effects: &mut Effects) -> bool {
+        let has_room = self.queue.has_room(load.weight(), effects.limits.queue(self.sleepers));
+        if !has_room {
+            effects.metrics().dropped_full.add(1);
+            if !self.is_dropping && effects.notices.wants(Interests::CONNECTIONS) {
+                let client_id = &*self.client_id;
+                effects.notices.say(&Notice::Dropping { client_id });
+            }
+        }
+        self.is_dropping = !has_room;
+        has_room
     }
 
     /// Sends a message for the first time.

@@ -26,7 +26,10 @@ use crate::effects::Effects;
 use crate::identity::{ConnectionId, SessionRef, ShardIndex};
 use crate::limits::Limits;
 use crate::listener_profile::{Identity, ListenerProfile, Newcomer};
+use crate::log_events::LogEvents;
 use crate::mail::Mail;
+use crate::notice::{Interests, Notice, Observer, Summary};
+use crate::notices::Notices;
 use crate::output::Output;
 use crate::peer::Peer;
 use crate::record::{Fetch, Fetched, RecordBatch};
@@ -34,10 +37,9 @@ use crate::retained_table::Cursor;
 use crate::round::Rounds;
 use crate::route::Route;
 use crate::route_cache::RouteCache;
-use crate::session::Session;
+use crate::session::{ConnectionRef, Session};
 use crate::slots::Slots;
 use crate::sys::SysTopics;
-use crate::throttle::Throttle;
 use crate::timer::TimerWheel;
 use crate::unwritten::Unwritten;
 
@@ -62,8 +64,6 @@ pub struct Shard {
     pub(crate) random: u64,
     /// Which question of access was the last.
     next_request: u32,
-    /// What the log is told of clients that misbehave.
-    pub(crate) warnings: Throttle,
     /// What the log can do.
     pub(crate) log: LogState,
     pub(crate) rounds: Rounds,
@@ -140,7 +140,13 @@ impl Shard {
         }
         let mut shard = Self {
             index,
-            effects: Effects::new(index, Arc::clone(&limits), Arc::clone(&directory), first_record),
+            effects: Effects::new(
+                index,
+                Arc::clone(&limits),
+                Arc::clone(&directory),
+                first_record,
+                Notices::new(Box::<LogEvents>::default(), now),
+            ),
             limits,
             directory,
             access,
@@ -155,7 +161,6 @@ impl Shard {
             sys: SysTopics::new(now),
             random: seed,
             next_request: 0,
-            warnings: Throttle::default(),
             log: LogState::Ready,
             rounds: Rounds::default(),
             paused: Vec::new(),
@@ -173,6 +178,9 @@ impl Shard {
         profile: &Arc<ListenerProfile>,
         now: Instant,
     ) -> ConnectionId {
+        if self.effects.notices.wants(Interests::CONNECTIONS) {
+            self.effects.notices.say(&Notice::Opened { peer, listener: profile });
+        }
         self.take_in(Newcomer::new(peer, Arc::clone(profile), now), Phase::AwaitingConnect)
     }
 
@@ -230,6 +238,12 @@ impl Shard {
         self.effects.limits = limits;
         self.effects.profiles.renew();
         self.arm_sys();
+    }
+
+    /// Tells somebody else from now on what happens.
+    pub fn set_observer(&mut self, observer: Box<dyn Observer>, now: Instant) {
+        self.effects.notices = Notices::new(observer, now);
+        self.name_clients();
     }
 
     fn take_in(&mut self, newcomer: Newcomer, phase: Phase) -> ConnectionId {
@@ -349,6 +363,9 @@ impl Shard {
     /// Does what is due: timers, retained messages for new subscriptions, a round, and reading on
     /// from connections that were paused.
     pub fn advance(&mut self, now: Instant) {
+        if self.effects.notices.begin_turn(now) {
+            self.name_clients();
+        }
         let mut fired = Vec::new();
         self.timers.advance(now, &mut fired);
         for timer in fired {
@@ -370,6 +387,15 @@ impl Shard {
         if !self.held_back.is_empty() && self.log != LogState::NoSpace {
             for id in std::mem::take(&mut self.held_back) {
                 self.read_on(id, Pause::NoSpace, now);
+            }
+        }
+    }
+
+    /// Tells those who want to hear of each packet who is connected.
+    fn name_clients(&mut self) {
+        for (_, session) in &self.sessions {
+            if let Some(ConnectionRef(id)) = session.connection {
+                self.effects.notices.name(id, &session.client_id);
             }
         }
     }
@@ -436,6 +462,7 @@ impl Shard {
     pub fn remove(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.remove(id) {
             self.effects.profiles.leave(connection.profile);
+            self.effects.notices.forget(id);
             self.effects.metrics().connections_closed.add(1);
         }
     }
@@ -680,6 +707,11 @@ impl Shard {
             && !matches!(packet, Packet::Auth(_) | Packet::Disconnect(_))
         {
             return Err(ProtocolError::AuthenticationInterrupted);
+        }
+        if self.effects.notices.wants(Interests::PACKETS)
+            && let Some(packet) = Summary::of_simple(packet)
+        {
+            self.effects.notices.received(id, packet);
         }
         match packet {
             Packet::Publish(publish) => return self.publish(id, publish, now),

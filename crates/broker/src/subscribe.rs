@@ -19,6 +19,7 @@ use crate::directory::Subscribed;
 use crate::durability::Durability;
 use crate::identity::{ConnectionId, SessionRef};
 use crate::message::{Lifetime, Message, Parcel};
+use crate::notice::{Interests, Notice, Summary};
 use crate::record::{Record, StoredTarget};
 use crate::session::{Terms, Walk};
 use crate::shard::{Shard, Step, session_of};
@@ -49,22 +50,36 @@ impl Shard {
         let durable = self.session(place).is_some_and(|session| session.durable);
         let lacks_space = durable && self.lacks_space();
         let identifier = subscribe.properties.subscription_identifiers().next();
+        if self.effects.notices.wants(Interests::PACKETS) {
+            self.effects.notices.received(id, Summary::Subscribe(subscribe.packet_id));
+        }
         let reasons = subscribe
             .filters
             .iter()
             .zip(verdicts.into_iter().chain(iter::repeat(TOO_MANY)))
-            .map(|((filter, options), verdict)| match verdict {
-                Verdict::Deny(reason) => {
-                    self.effects.metrics().access_denied.add(1);
-                    reason
+            .map(|((filter, options), verdict)| {
+                let reason = match verdict {
+                    Verdict::Deny(reason) => {
+                        self.effects.metrics().access_denied.add(1);
+                        reason
+                    }
+                    Verdict::Allow(_) | Verdict::Continue(_) if lacks_space => {
+                        self.effects.metrics().no_space_refused.add(1);
+                        ReasonCode::QuotaExceeded
+                    }
+                    Verdict::Allow(_) | Verdict::Continue(_) => {
+                        self.add_subscription(place, filter, options, identifier)
+                    }
+                };
+                if self.effects.notices.wants(Interests::SUBSCRIPTIONS) {
+                    self.effects.notices.say(&Notice::Subscribed {
+                        client_id: &client_id,
+                        filter: filter.as_str(),
+                        qos: options.maximum_qos,
+                        reason,
+                    });
                 }
-                Verdict::Allow(_) | Verdict::Continue(_) if lacks_space => {
-                    self.effects.metrics().no_space_refused.add(1);
-                    ReasonCode::QuotaExceeded
-                }
-                Verdict::Allow(_) | Verdict::Continue(_) => {
-                    self.add_subscription(place, filter, options, identifier)
-                }
+                reason
             })
             .collect();
         self.answer(id, place, Reply::SubAck(subscribe.packet_id, reasons));
@@ -79,9 +94,19 @@ impl Shard {
         let reasons = unsubscribe
             .filters
             .iter()
-            .map(|filter| match self.remove_subscription(place, filter) {
-                true => ReasonCode::Success,
-                false => ReasonCode::NoSubscriptionExisted,
+            .map(|filter| {
+                let reason = match self.remove_subscription(place, filter) {
+                    true => ReasonCode::Success,
+                    false => ReasonCode::NoSubscriptionExisted,
+                };
+                if let Some(session) = session_of(&mut self.sessions, place)
+                    && self.effects.notices.wants(Interests::SUBSCRIPTIONS)
+                {
+                    let (client_id, filter) = (&*session.client_id, filter.as_str());
+                    let notice = Notice::Unsubscribed { client_id, filter, reason };
+                    self.effects.notices.say(&notice);
+                }
+                reason
             })
             .collect();
         self.answer(id, place, Reply::UnsubAck(unsubscribe.packet_id, reasons));

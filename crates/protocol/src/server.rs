@@ -282,15 +282,6 @@ impl Link {
         matches!(self.version, Version::V5)
     }
 
-    /// The protocol's name and version, for a log line.
-    pub const fn protocol(&self) -> &'static str {
-        match self.version {
-            Version::V3_1 => "MQTT 3.1",
-            Version::V3_1_1 => "MQTT 3.1.1",
-            Version::V5 => "MQTT 5.0",
-        }
-    }
-
     /// Writes an acknowledgement, and gives back the receive quota that it ends.
     pub fn reply(&mut self, reply: &Reply, limits: &ServerLimits, out: &mut Vec<u8>) {
         match reply {
