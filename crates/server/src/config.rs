@@ -6,7 +6,7 @@ use std::num::NonZeroU16;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ferrymq_broker::{Access, AllowAll, Limits, ShardIndex};
+use ferrymq_broker::{Access, AllowAll, Limits, LogEvents, Observer, ShardIndex};
 
 use crate::control::{Authority, Unavailable};
 use crate::data::DataOptions;
@@ -25,6 +25,8 @@ pub struct ServeOptions {
     pub data: Option<DataOptions>,
     /// Makes the access rules of each shard.
     pub access: Box<dyn Fn(ShardIndex) -> Box<dyn Access>>,
+    /// Makes the observer of each shard, who keeps the log of its clients.
+    pub observer: Box<dyn Fn(ShardIndex) -> Box<dyn Observer>>,
     /// Answers what the access rules leave open.
     pub authority: Arc<dyn Authority>,
 }
@@ -94,6 +96,7 @@ impl Default for ServeOptions {
             sockets: SocketLimits::default(),
             data: None,
             access: Box::new(|_| Box::new(AllowAll)),
+            observer: Box::new(|_| Box::<LogEvents>::default()),
             authority: Arc::new(Unavailable),
         }
     }

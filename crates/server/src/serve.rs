@@ -20,6 +20,7 @@ use crate::listen::{self, ListenError};
 use crate::log_threads::LogThreads;
 use crate::mailbox::{Letter, Mailbox};
 use crate::mio_network::MioNetwork;
+use crate::network::Network;
 use crate::refusal::Refusal;
 use crate::turn::{Turn, TurnParts};
 
@@ -103,7 +104,8 @@ impl Server {
     }
 
     fn begin(options: ServeOptions, stop: Stop) -> Result<Self, ServeError> {
-        let ServeOptions { listen, shards, limits, sockets, data, access, authority } = options;
+        let ServeOptions { listen, shards, limits, sockets, data, access, observer, authority } =
+            options;
         let mut listeners = Vec::new();
         for listener in &listen {
             listeners.append(&mut listen::bind(&listener.bind, sockets.backlog)?);
@@ -121,7 +123,8 @@ impl Server {
         let broker = Broker::new(shards, &limits, &*access, opened)?;
         let (control, control_thread) = ControlPlane::start(authority, Arc::clone(&broker.post))?;
         let mut threads = vec![control_thread];
-        for (index, (network, shard)) in (0u16..).map(ShardIndex).zip(broker.shards) {
+        for (index, (network, mut shard)) in (0u16..).map(ShardIndex).zip(broker.shards) {
+            shard.set_observer(observer(index), network.now());
             let turn = Turn::new(TurnParts {
                 network,
                 shard,

@@ -185,6 +185,15 @@ impl World {
         self.log = log::Log::new(self.shards.len());
     }
 
+    /// Tells this observer from now on what happens on a shard.
+    pub(crate) fn set_observer(
+        &mut self,
+        shard: usize,
+        observer: Box<dyn ferrymq_broker::Observer>,
+    ) {
+        self.shards[shard].set_observer(observer, self.now);
+    }
+
     /// A new connection that has sent nothing yet.
     pub(crate) fn open(&mut self, shard: usize, version: Version) -> Client {
         let id = self.shards[shard].open(ferrymq_broker::Peer::Local, &self.profile, self.now);
