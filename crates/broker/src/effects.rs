@@ -154,10 +154,12 @@ impl Effects {
 
     /// The records since the last call, which the log has by now.
     pub(crate) fn take_records(&mut self, now: Instant) -> Option<RecordBatch> {
-        for record in self.overtaken.follow(&self.directory) {
-            self.record(record);
+        if !self.overtaken.is_empty() {
+            for record in self.overtaken.follow(&self.directory) {
+                self.record(record);
+            }
+            self.overtaken.hand_over();
         }
-        self.overtaken.hand_over();
         if self.records.is_empty() {
             return None;
         }

@@ -20,6 +20,11 @@ pub(crate) struct Overtaken {
 }
 
 impl Overtaken {
+    /// Whether there is nothing to follow.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.made.is_empty() && self.handed_over.is_empty()
+    }
+
     /// A record was made.
     pub(crate) fn note(&mut self, record: &Record) {
         if let Record::Retained { topic, message: Some(_), version } = record {
