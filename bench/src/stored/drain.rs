@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::plan::Plan;
-use super::publishers::{End, Publishers, to_sleeper};
+use super::publishers::{End, Pace, Publishers, to_sleeper};
 use super::{receivers, sleepers};
 use crate::sample::Sample;
 use crate::subject::Subject;
@@ -18,7 +18,7 @@ pub(crate) fn measure(subject: &Subject, plan: &Plan, data: &Path) -> Result<Vec
     let payload = plan.payload();
     let make = |number, id| to_sleeper(number, id, &payload);
     Publishers::open(running.port(), plan.load(), sessions, make)?
-        .run(End::AfterMessages(messages))?;
+        .run(End::AfterMessages(messages), Pace::Window)?;
     let cpu = running.cpu_time()?;
     let elapsed = receivers::drain(running.port(), sessions, RECEIVE_MAXIMUM, messages)?;
     let cpu = running.cpu_time()?.saturating_sub(cpu);

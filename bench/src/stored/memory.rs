@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 
 use super::plan::Plan;
-use super::publishers::{End, Publishers, to_sleeper};
+use super::publishers::{End, Pace, Publishers, to_sleeper};
 use super::sleepers;
 use crate::sample::Sample;
 use crate::subject::Subject;
@@ -19,7 +19,7 @@ pub(crate) fn measure(subject: &Subject, plan: &Plan, data: &Path) -> Result<Vec
     let make = |number, id| to_sleeper(number, id, &payload);
     let mut publishers = Publishers::open(running.port(), plan.load(), sessions, make)?;
     let before = running.resident_bytes()?;
-    let tally = publishers.run(End::AfterMessages(messages))?;
+    let tally = publishers.run(End::AfterMessages(messages), Pace::Window)?;
     let after = running.resident_bytes()?;
     let case = format!("{messages} messages queued in {sessions} sessions");
     let sample =

@@ -29,6 +29,9 @@ pub(crate) struct Plan {
     /// Messages in flight of each publisher
     #[arg(long, value_name = "N", default_value_t = 250)]
     window: u16,
+    /// Messages a second of all publishers together, where a rate is kept
+    #[arg(long, value_name = "N", default_value_t = 300_000)]
+    pub(crate) rate: u64,
     /// Bytes of a payload
     #[arg(long, value_name = "N", default_value_t = 256)]
     payload: usize,

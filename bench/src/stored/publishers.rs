@@ -1,6 +1,10 @@
 //! Many publishers of QoS 1 with a window each, driven by one thread that does as
 //! little as it can: ready-made packets, and acknowledgements that are compared
 //! with the packet ids in their order.
+//!
+//! They publish as fast as their windows allow, or at a given rate: then as many as
+//! have become due every millisecond, whether the earlier ones are acknowledged or
+//! not. A message that finds its window full waits, and its waiting counts.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -42,6 +46,15 @@ pub(crate) enum End {
     AfterMessages(u64),
 }
 
+/// When messages are due.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Pace {
+    /// When another one is acknowledged.
+    Window,
+    /// So many a second, of all publishers together.
+    PerSecond(u64),
+}
+
 impl Publishers {
     /// Connects publishers that take turns in saying one message on each topic, so
     /// that every topic gets the same share of a number of messages that they, the
@@ -80,7 +93,7 @@ impl Publishers {
 
     /// Publishes, and waits for every acknowledgement. Those that come late count
     /// for the latency, but not for the time that was given.
-    pub(crate) fn run(&mut self, end: End) -> Result<Tally> {
+    pub(crate) fn run(&mut self, end: End, pace: Pace) -> Result<Tally> {
         let start = Instant::now();
         let mut deadline = None;
         let publishers = self.all.len() as u64;
@@ -91,14 +104,28 @@ impl Publishers {
                     all / publishers + u64::from((number as u64) < all % publishers)
                 }
             };
-            publisher.send(self.window, start)?;
+            if let Pace::Window = pace {
+                publisher.begin(self.window, start)?;
+                publisher.send(self.window)?;
+            }
         }
         if let End::After(duration) = end {
             deadline = Some(start + duration);
         }
         self.tally = Tally::new()?;
+        let mut due = Due { start, messages: 0 };
+        let mut heard = start;
         while self.all.iter().any(|one| one.left > 0 || !one.in_flight.is_empty()) {
-            let now = self.turn()?;
+            self.poll.poll(&mut self.events, Some(TICK))?;
+            let now = Instant::now();
+            if !self.events.is_empty() {
+                heard = now;
+            }
+            ensure!(now - heard < PATIENCE, "no acknowledgement for {PATIENCE:?}");
+            if let Pace::PerSecond(rate) = pace {
+                self.begin_due(&mut due, rate, now)?;
+            }
+            self.receive(now, matches!(pace, Pace::Window))?;
             if deadline.take_if(|deadline| *deadline <= now).is_some() {
                 self.tally.in_time = Some((self.tally.acknowledged, start.elapsed()));
                 self.all.iter_mut().for_each(|publisher| publisher.left = 0);
@@ -108,18 +135,40 @@ impl Publishers {
         Ok(std::mem::replace(&mut self.tally, Tally::new()?))
     }
 
-    fn turn(&mut self) -> Result<Instant> {
-        self.poll.poll(&mut self.events, Some(PATIENCE))?;
-        ensure!(!self.events.is_empty(), "no acknowledgement for {PATIENCE:?}");
-        let now = Instant::now();
+    /// Begins what has become due, the same number for each publisher.
+    fn begin_due(&mut self, due: &mut Due, rate: u64, now: Instant) -> Result<()> {
+        let until = u64::try_from((now - due.start).as_nanos() * u128::from(rate) / 1_000_000_000)?;
+        let publishers = self.all.len() as u64;
+        let each = (until - due.messages) / publishers;
+        if each > 0 {
+            due.messages += each * publishers;
+            for publisher in &mut self.all {
+                publisher.begin(usize::try_from(each)?, now)?;
+                publisher.send(self.window)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes acknowledgements; each may be followed by another message.
+    fn receive(&mut self, now: Instant, followed: bool) -> Result<()> {
         for event in &self.events {
             let publisher = self.all.get_mut(event.token().0);
             let publisher = publisher.context("a token is a publisher")?;
             let count = publisher.receive(now, &mut self.tally)?;
-            publisher.send(count, now)?;
+            if followed {
+                publisher.begin(count, now)?;
+            }
+            publisher.send(self.window)?;
         }
-        Ok(now)
+        Ok(())
     }
+}
+
+/// How far a run at a rate has come.
+struct Due {
+    start: Instant,
+    messages: u64,
 }
 
 struct Publisher {
@@ -129,6 +178,9 @@ struct Publisher {
     ids: u16,
     /// How many messages it may still begin.
     left: u64,
+    /// How many have begun and wait for room in the window, and how many are in it.
+    held: usize,
+    flying: usize,
     /// What is written next, and how much of it may be.
     position: usize,
     budget: usize,
@@ -155,6 +207,8 @@ impl Publisher {
             packet_length,
             ids,
             left: 0,
+            held: 0,
+            flying: 0,
             position: 0,
             budget: 0,
             in_flight: VecDeque::new(),
@@ -164,14 +218,23 @@ impl Publisher {
         })
     }
 
-    /// Begins up to `count` messages, and writes as much as goes of all that has begun.
-    fn send(&mut self, count: usize, now: Instant) -> Result<()> {
+    /// Begins up to `count` messages.
+    fn begin(&mut self, count: usize, since: Instant) -> Result<()> {
         let count = count.min(usize::try_from(self.left)?);
         self.left -= count as u64;
         if count > 0 {
-            self.in_flight.push_back((now, count));
-            self.budget += count * self.packet_length;
+            self.in_flight.push_back((since, count));
+            self.held += count;
         }
+        Ok(())
+    }
+
+    /// Writes as much as goes of all that has begun and has room in the window.
+    fn send(&mut self, window: usize) -> Result<()> {
+        let count = self.held.min(window - self.flying);
+        self.held -= count;
+        self.flying += count;
+        self.budget += count * self.packet_length;
         while self.budget > 0 {
             let end = self.packets.len().min(self.position + self.budget);
             match self.stream.write(&self.packets[self.position..end]) {
@@ -210,6 +273,7 @@ impl Publisher {
                 break;
             }
         }
+        self.flying = self.flying.checked_sub(count).context("more PUBACKs than messages")?;
         self.take(count, now, tally)?;
         Ok(count)
     }
@@ -269,6 +333,9 @@ const fn greatest_common_divisor(mut one: u32, mut other: u32) -> u32 {
 
 /// Packets that are made before the measurement, of all publishers.
 const MOST_PACKETS: u64 = 4_000_000;
+
+/// How often messages become due, at a rate.
+const TICK: Duration = Duration::from_millis(1);
 
 /// How long the broker may keep everybody waiting.
 const PATIENCE: Duration = Duration::from_mins(1);

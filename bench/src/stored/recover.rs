@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use super::plan::Plan;
-use super::publishers::{End, Publishers, retained, to_sleeper};
+use super::publishers::{End, Pace, Publishers, retained, to_sleeper};
 use super::{receivers, sleepers};
 use crate::sample::Sample;
 use crate::subject::{Running, Subject};
@@ -66,11 +66,11 @@ fn fill(running: &Running, plan: &Plan, scene: Scene) -> Result<()> {
     sleepers::put_to_sleep(port, scene.sessions, sleepers::topic)?;
     let make = |number, id| to_sleeper(number, id, &payload);
     Publishers::open(port, plan.load(), scene.sessions, make)?
-        .run(End::AfterMessages(scene.queued))?;
+        .run(End::AfterMessages(scene.queued), Pace::Window)?;
     if scene.retained > 0 {
         let make = |number, id| retained(number, id, &payload);
         Publishers::open(port, plan.load(), scene.retained, make)?
-            .run(End::AfterMessages(scene.retained.into()))?;
+            .run(End::AfterMessages(scene.retained.into()), Pace::Window)?;
     }
     Ok(())
 }
