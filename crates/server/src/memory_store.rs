@@ -1,7 +1,7 @@
 //! A store that forgets with its process: everything is durable at once, and a message is kept for
 //! as long as some session is owed it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -21,8 +21,8 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct Writer {
     durable: AtomicU64,
-    /// By the writer's counter.
-    messages: Mutex<HashMap<u64, Stored>>,
+    /// By the writer's counter. Not hashed: a large table that grows holds up everybody.
+    messages: Mutex<BTreeMap<u64, Stored>>,
 }
 
 #[derive(Debug)]
@@ -145,7 +145,7 @@ impl Store for MemoryStore {
 }
 
 impl Writer {
-    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Stored>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Stored>> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
