@@ -10,7 +10,7 @@ use ferrymq_protocol::time::Instant;
 use std::hash::BuildHasher;
 
 use crate::access::{Question, Verdict};
-use crate::close::Cause;
+use crate::cause::Cause;
 use crate::connection::Phase;
 use crate::durability::Progress;
 use crate::identity::{ConnectionId, RecordNumber, SessionNumber, SessionRef, ShardIndex};

@@ -12,7 +12,7 @@ use ferrymq_protocol::server;
 use ferrymq_protocol::time::Instant;
 
 use crate::access::{Answer, Verdict};
-use crate::close::Cause;
+use crate::cause::Cause;
 use crate::connection::{Pause, Phase};
 use crate::identity::{ConnectionId, SessionNumber, SessionRef};
 use crate::message::Publication;

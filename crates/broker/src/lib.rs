@@ -8,6 +8,7 @@
 
 mod access;
 mod acknowledge;
+mod cause;
 mod close;
 mod connect;
 mod connection;
@@ -59,7 +60,7 @@ mod unwritten;
 mod will;
 
 pub use access::{Access, AllowAll, Answer, Ask, AskedQuestion, Asker, Question, Verdict};
-pub use close::Cause;
+pub use cause::Cause;
 pub use directory::Directory;
 pub use durability::{Durability, LogState, Progress};
 pub use identity::{

@@ -3,7 +3,7 @@
 use ferrymq_protocol::time::Instant;
 use tracing::{debug, info, warn};
 
-use crate::close::Cause;
+use crate::cause::Cause;
 use crate::notice::{Connected, Interests, Notice, Observer};
 use crate::peer::Peer;
 use crate::throttle::Throttle;

@@ -7,7 +7,7 @@ use ferrymq_codec::{Delivery, Packet, PacketId, QoS, ReasonCode, Version};
 use ferrymq_protocol::server::Reply;
 use ferrymq_protocol::time::Instant;
 
-use crate::close::Cause;
+use crate::cause::Cause;
 use crate::listener_profile::ListenerProfile;
 use crate::peer::Peer;
 

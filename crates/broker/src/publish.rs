@@ -13,7 +13,7 @@ use ferrymq_protocol::server::Reply;
 use ferrymq_protocol::time::Instant;
 
 use crate::access::{Question, Verdict};
-use crate::close::Cause;
+use crate::cause::Cause;
 use crate::connection::Phase;
 use crate::durability::{Durability, Progress};
 use crate::identity::{ConnectionId, GroupNumber, RecordNumber, SessionNumber, ShardIndex};
