@@ -2,7 +2,6 @@
 
 mod flood;
 pub(crate) mod keep;
-mod sleepers;
 
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
@@ -35,7 +34,7 @@ pub(crate) struct ServeArguments {
     pub(crate) max_packet_size: u32,
     /// Keep the sessions of some clients although they do not ask for it; may be repeated. For
     /// example `client=phone-*,user=app,expiry=7d,messages=100000,bytes=64M,resume`
-    #[arg(long, value_name = "RULE", value_parser = sleepers::parse)]
+    #[arg(long, value_name = "RULE", value_parser = ferrymq_server::configuration::parse_sleepers)]
     pub(crate) sleepers: Vec<Sleepers>,
     #[command(flatten)]
     pub(crate) keep: KeepArguments,

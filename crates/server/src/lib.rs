@@ -8,6 +8,7 @@ mod acceptor;
 mod broker;
 mod clock;
 mod config;
+pub mod configuration;
 mod connection;
 mod control;
 mod data;

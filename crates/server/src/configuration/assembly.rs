@@ -1,0 +1,480 @@
+//! Lines become a configuration: each line finds its option and its place, and everything that is
+//! wrong is remembered, so that all of it is told at once.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use super::global::{Global, Persona};
+use super::listener::{Endpoint, ListenerSettings};
+use super::option::{
+    Beginning, DEFAULT_PORT, OptionDefinition, Place, Repeat, Section, State, Without,
+};
+use super::origin::{Origin, Rank, Remark, Weight};
+use super::table::{nearest, option};
+
+/// What lines have said so far.
+pub(super) struct Assembly {
+    pub(super) global: Global,
+    pub(super) listeners: Vec<ListenerSettings>,
+    pub(super) settings: Vec<Setting>,
+    pub(super) remarks: Vec<Remark>,
+    /// Whether nobody has said where to listen.
+    pub(super) is_local: bool,
+    persona: Persona,
+    /// The listener that needs no line of its own.
+    default_listener: Option<usize>,
+    /// Where the current file is.
+    current: Current,
+    bridges: HashMap<Box<str>, Origin>,
+    bridge_count: usize,
+    plugin_count: usize,
+    security_begun: bool,
+    /// Who was the first to give an option in a place.
+    first: HashMap<(&'static str, Scope, Rank), Origin>,
+    /// What flags and the environment say of every listener.
+    for_all_listeners: Vec<(&'static OptionDefinition, String, Origin)>,
+    mistakes: usize,
+}
+
+/// What the lines of a file refer to.
+#[derive(Clone, Copy, Debug, Default)]
+struct Current {
+    listener: Option<usize>,
+    bridge: Option<usize>,
+    plugin: Option<usize>,
+}
+
+/// One value that was given.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// Of which option.
+    option: &'static OptionDefinition,
+    /// Of what.
+    scope: Scope,
+    /// The value, as the option writes it.
+    text: String,
+    /// Who said so.
+    origin: Origin,
+}
+
+impl Setting {
+    /// Of which option.
+    pub fn option(&self) -> &'static OptionDefinition {
+        self.option
+    }
+
+    /// Of what.
+    pub fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// The value, as the option writes it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Who said so.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+}
+
+/// What an option is an option of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// The broker as a whole.
+    Global,
+    /// The listener of this index.
+    Listener(usize),
+    /// The bridge of this index.
+    Bridge(usize),
+    /// The plugin of this index.
+    Plugin(usize),
+}
+
+/// What a line asks its caller to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Nothing.
+    Continue,
+    /// To read the files of this directory.
+    Include(String),
+    /// To stop: there are too many mistakes.
+    Stop,
+}
+
+impl Assembly {
+    pub(super) fn new(persona: Persona) -> Self {
+        Self {
+            global: Global::new(persona),
+            listeners: Vec::new(),
+            settings: Vec::new(),
+            remarks: Vec::new(),
+            is_local: true,
+            persona,
+            default_listener: None,
+            current: Current::default(),
+            bridges: HashMap::new(),
+            bridge_count: 0,
+            plugin_count: 0,
+            security_begun: false,
+            first: HashMap::new(),
+            for_all_listeners: Vec::new(),
+            mistakes: 0,
+        }
+    }
+
+    /// What `read` makes of another file, in which no listener, bridge or plugin has begun yet.
+    pub(super) fn within_file<T>(&mut self, read: impl FnOnce(&mut Self) -> T) -> T {
+        let before = std::mem::take(&mut self.current);
+        let result = read(self);
+        self.current = before;
+        result
+    }
+
+    /// Takes one line of a file, or a flag or variable as if it were one.
+    pub(super) fn line(&mut self, name: &str, rest: &str, origin: &Origin) -> Next {
+        if let Err(words) = self.take(name, rest, origin) {
+            match words {
+                Stumble::Include(directory) => return Next::Include(directory),
+                Stumble::Mistake(words) => self.mistake(origin, words),
+            }
+        }
+        if self.mistakes >= MAXIMUM_MISTAKES { Next::Stop } else { Next::Continue }
+    }
+
+    pub(super) fn mistake(&mut self, origin: &Origin, words: impl Into<String>) {
+        self.mistakes += 1;
+        self.remark(origin, Weight::Mistake, words);
+    }
+
+    pub(super) fn remark(&mut self, origin: &Origin, weight: Weight, words: impl Into<String>) {
+        self.remarks.push(Remark { origin: origin.clone(), weight, words: words.into() });
+    }
+
+    /// Whether there is a mistake.
+    pub(super) fn is_wrong(&self) -> bool {
+        self.mistakes > 0
+    }
+
+    /// Says that nobody but this machine can connect, if nobody has said where to listen; and lets
+    /// what flags and the environment say of listeners hold for all of them.
+    pub(super) fn finish(&mut self) {
+        if self.listeners.is_empty() {
+            self.default_listener();
+        }
+        let overrides = std::mem::take(&mut self.for_all_listeners);
+        for (option, text, origin) in overrides {
+            for listener in 0..self.listeners.len() {
+                if let Err(words) =
+                    self.put(option, Scope::Listener(listener), text.clone(), &origin)
+                {
+                    self.mistake(&origin, words);
+                    break;
+                }
+            }
+        }
+        if self.is_local {
+            // Mosquitto says the same of its local mode.
+            self.global.security.allow_anonymous.get_or_insert(true);
+        }
+    }
+
+    fn take(&mut self, name: &str, rest: &str, origin: &Origin) -> Result<(), Stumble> {
+        let Some(option) = option(name) else {
+            return Err(Stumble::Mistake(unknown(name)));
+        };
+        let (text, ignored) =
+            option.kind.check(rest).map_err(|wrong| format!("{name}: {wrong}"))?;
+        if let Some(ignored) = ignored.filter(|ignored| !ignored.starts_with('#')) {
+            let words = format!("{name}: {ignored:?} after the value means nothing; take it out");
+            self.remark(origin, Weight::Notice, words);
+        }
+        self.judge(option, name, origin)?;
+        if let Place::Begins(beginning) = option.place {
+            return self.begin(option, beginning, text, origin);
+        }
+        if origin.rank() != Rank::File && option.is_of_listeners() {
+            self.for_all_listeners.push((option, text, origin.clone()));
+            return Ok(());
+        }
+        let scope = self.scope(option, name)?;
+        Ok(self.put(option, scope, text, origin)?)
+    }
+
+    /// Says what there is to say about the option whatever its value is.
+    fn judge(
+        &mut self,
+        option: &OptionDefinition,
+        name: &str,
+        origin: &Origin,
+    ) -> Result<(), String> {
+        if let Some(advice) = option.advice {
+            self.remark(origin, Weight::Notice, format!("{name} is out of date: {advice}"));
+        }
+        match option.state {
+            State::Works | State::Later("") => {}
+            State::Accepted(why) => {
+                self.remark(origin, Weight::Notice, format!("{name} changes nothing: {why}"));
+            }
+            State::Later(why) => {
+                let words = format!("{name} has no effect yet: {why}");
+                self.remark(origin, Weight::Warning, words);
+            }
+            State::NotWithout(why) | State::Refused(why) => return Err(format!("{name}: {why}")),
+        }
+        Ok(())
+    }
+
+    fn begin(
+        &mut self,
+        option: &'static OptionDefinition,
+        beginning: Beginning,
+        text: String,
+        origin: &Origin,
+    ) -> Result<(), Stumble> {
+        let wrong = |wrong| format!("{}: {wrong}", option.name);
+        let scope = match beginning {
+            Beginning::Files => return Err(Stumble::Include(text)),
+            Beginning::Listener => {
+                let endpoint = Endpoint::read(&text).map_err(wrong)?;
+                self.is_local = false;
+                Scope::Listener(self.add_listener(ListenerSettings::new(endpoint), origin)?)
+            }
+            Beginning::DefaultPort | Beginning::DefaultAddress => {
+                let listener = self.default_listener();
+                self.current.listener = Some(listener);
+                self.is_local = false;
+                let endpoint = self.listeners.get_mut(listener).map(|on| &mut on.endpoint);
+                if let Some(endpoint) = endpoint {
+                    let (mut port, mut host) = match &*endpoint {
+                        Endpoint::Tcp { port, host } => (*port, host.clone()),
+                        _ => (DEFAULT_PORT, None),
+                    };
+                    match text.parse() {
+                        Ok(number) if beginning == Beginning::DefaultPort => port = number,
+                        _ => host = Some(text.clone()),
+                    }
+                    *endpoint = Endpoint::Tcp { port, host };
+                }
+                Scope::Listener(listener)
+            }
+            Beginning::Bridge => {
+                let name = text.split(' ').next().unwrap_or_default();
+                if let Some(first) = self.bridges.insert(Box::from(name), origin.clone()) {
+                    let words = format!(
+                        "connection: there is a bridge {name:?} already, at {first}; choose \
+                         another name"
+                    );
+                    return Err(Stumble::Mistake(words));
+                }
+                self.current.bridge = Some(self.bridge_count);
+                self.bridge_count += 1;
+                Scope::Bridge(self.bridge_count - 1)
+            }
+            Beginning::Plugin => {
+                self.current.plugin = Some(self.plugin_count);
+                self.plugin_count += 1;
+                Scope::Plugin(self.plugin_count - 1)
+            }
+        };
+        self.settings.push(Setting { option, scope, text, origin: origin.clone() });
+        Ok(())
+    }
+
+    fn add_listener(
+        &mut self,
+        settings: ListenerSettings,
+        origin: &Origin,
+    ) -> Result<usize, String> {
+        if self.listeners.len() >= MAXIMUM_LISTENERS {
+            return Err(format!("there are more than {MAXIMUM_LISTENERS} listeners"));
+        }
+        if let Some(earlier) = self.listeners.iter().position(|on| on.endpoint == settings.endpoint)
+        {
+            let first = self.opened_at(earlier);
+            let place = first.map_or_else(String::new, |first| format!(", at {first}"));
+            let words = format!(
+                "listener: there is one at {} already{place}; take one of them out",
+                settings.endpoint
+            );
+            self.remark(origin, Weight::Mistake, words);
+            self.mistakes += 1;
+        }
+        self.listeners.push(settings);
+        let index = self.listeners.len() - 1;
+        self.current.listener = Some(index);
+        Ok(index)
+    }
+
+    /// Where a listener begins.
+    pub(super) fn opened_at(&self, listener: usize) -> Option<&Origin> {
+        let scope = Scope::Listener(listener);
+        let opening = self.settings.iter().find(|setting| setting.scope == scope);
+        opening.map(|setting| &setting.origin)
+    }
+
+    /// The listener that needs no line of its own. Until somebody says where, it is for this
+    /// machine alone.
+    fn default_listener(&mut self) -> usize {
+        *self.default_listener.get_or_insert_with(|| {
+            let endpoint = Endpoint::Loopback { port: DEFAULT_PORT };
+            self.listeners.push(ListenerSettings::new(endpoint));
+            self.listeners.len() - 1
+        })
+    }
+
+    /// Of what the option of this line is an option.
+    fn scope(&mut self, option: &OptionDefinition, name: &str) -> Result<Scope, String> {
+        let no_listener = || format!("{name}: write the line of its listener before it");
+        match option.place {
+            Place::Global(_) | Place::Begins(_) | Place::Noted(Section::Global) => {
+                Ok(Scope::Global)
+            }
+            Place::Listener(without, _) => match (self.current.listener, without) {
+                (Some(current), Without::MistakeAlsoByDefault)
+                    if Some(current) == self.default_listener =>
+                {
+                    Err(no_listener())
+                }
+                (Some(current), _) => Ok(Scope::Listener(current)),
+                (None, Without::Default) => {
+                    let listener = self.default_listener();
+                    self.current.listener = Some(listener);
+                    Ok(Scope::Listener(listener))
+                }
+                (None, _) => Err(no_listener()),
+            },
+            Place::Noted(Section::Listener) => {
+                let listener = self.current.listener.unwrap_or_else(|| self.default_listener());
+                Ok(Scope::Listener(listener))
+            }
+            Place::Security(_) => {
+                self.security_begun = true;
+                match (self.global.per_listener_settings, self.current.listener) {
+                    (false, _) => Ok(Scope::Global),
+                    (true, Some(current)) => Ok(Scope::Listener(current)),
+                    (true, None) => Err(no_listener()),
+                }
+            }
+            Place::Noted(Section::Bridge) => {
+                self.current.bridge.map(Scope::Bridge).ok_or_else(|| {
+                    format!("{name}: write the line connection NAME of its bridge before it")
+                })
+            }
+            Place::Noted(Section::Plugin) => self
+                .current
+                .plugin
+                .map(Scope::Plugin)
+                .ok_or_else(|| format!("{name}: write the line of its plugin before it")),
+        }
+    }
+
+    /// Puts a value in its place.
+    fn put(
+        &mut self,
+        option: &'static OptionDefinition,
+        scope: Scope,
+        text: String,
+        origin: &Origin,
+    ) -> Result<(), String> {
+        if self.settings.len() >= MAXIMUM_SETTINGS {
+            return Err(format!("there are more than {MAXIMUM_SETTINGS} lines"));
+        }
+        if option.name == PER_LISTENER_SETTINGS
+            && self.global.per_listener_settings != (text == "true")
+        {
+            if self.global.per_listener_settings {
+                // Mosquitto never goes back.
+                return Ok(());
+            }
+            if self.security_begun {
+                return Err(format!("{PER_LISTENER_SETTINGS}: write it before all about users"));
+            }
+        }
+        let is_first = self.is_first(option, scope, origin)?;
+        let field = match (option.place, scope) {
+            (Place::Global(field), _) => Some(field(&mut self.global)),
+            (Place::Security(field), Scope::Global) => Some(field(&mut self.global.security)),
+            (Place::Listener(_, field), Scope::Listener(index)) => {
+                self.listeners.get_mut(index).map(field)
+            }
+            (Place::Security(field), Scope::Listener(index)) => {
+                self.listeners.get_mut(index).map(|on| field(&mut on.security))
+            }
+            _ => None,
+        };
+        if let Some(field) = field {
+            if is_first && option.is_list() {
+                field.clear();
+            }
+            field.read(&text).map_err(|wrong| format!("{}: {wrong}", option.name))?;
+        }
+        self.settings.push(Setting { option, scope, text, origin: origin.clone() });
+        Ok(())
+    }
+
+    /// Whether nobody who counts as much has given this option here; if so, a list begins anew.
+    fn is_first(
+        &mut self,
+        option: &OptionDefinition,
+        scope: Scope,
+        origin: &Origin,
+    ) -> Result<bool, String> {
+        match self.first.entry((option.name, scope, origin.rank())) {
+            Entry::Vacant(entry) => {
+                entry.insert(origin.clone());
+                Ok(true)
+            }
+            Entry::Occupied(entry) if option.repeat == Repeat::Mistake => Err(format!(
+                "{}: it is given already, at {}; take one of them out",
+                option.name,
+                entry.get()
+            )),
+            Entry::Occupied(_) => Ok(false),
+        }
+    }
+
+    /// Which program's defaults hold.
+    pub(super) fn persona(&self) -> Persona {
+        self.persona
+    }
+}
+
+impl OptionDefinition {
+    fn is_of_listeners(&self) -> bool {
+        matches!(self.place, Place::Listener(..) | Place::Noted(Section::Listener))
+    }
+}
+
+/// Why a line is not done with.
+enum Stumble {
+    Mistake(String),
+    Include(String),
+}
+
+impl From<String> for Stumble {
+    fn from(words: String) -> Self {
+        Self::Mistake(words)
+    }
+}
+
+fn unknown(name: &str) -> String {
+    if let Some((known, _)) =
+        name.split_once(['\t', '=', ':']).filter(|(known, _)| option(known).is_some())
+    {
+        return format!("there is no {name:?}; write {known}, one space, and the value");
+    }
+    match nearest(name) {
+        Some(nearest) => format!("there is no {name:?}; do you mean {nearest}?"),
+        None => format!("there is no {name:?}; the reference page lists all options"),
+    }
+}
+
+const PER_LISTENER_SETTINGS: &str = "per_listener_settings";
+/// Mistakes after which the rest is not looked at.
+const MAXIMUM_MISTAKES: usize = 100;
+/// Listeners of one broker.
+const MAXIMUM_LISTENERS: usize = 1024;
+/// Lines that say something, in all files.
+const MAXIMUM_SETTINGS: usize = 100_000;

@@ -1,0 +1,92 @@
+//! How much of everything, in Mosquitto's words.
+
+use super::kinds::{INT, LARGEST_PAYLOAD, SWITCH, bytes, count};
+use crate::configuration::option::{Group, OptionDefinition, Section, State, global, noted};
+use crate::configuration::value::{BYTES, Kind, Whole};
+
+pub(super) const OPTIONS: &[OptionDefinition] = &[
+    global("max_packet_size", Group::Limits, bytes(20, LARGEST_PAYLOAD + 5), |global| {
+        &mut global.limits.connection.maximum_packet_size
+    })
+    .everyday()
+    .does("The largest packet that a client may send. Who sends a larger one is disconnected."),
+    global("message_size_limit", Group::Limits, bytes(0, LARGEST_PAYLOAD), |global| {
+        &mut global.message_size_limit
+    })
+    .instead("use max_packet_size")
+    .does("The largest payload. 0: whatever fits into a packet. A larger one is refused."),
+    global("max_inflight_messages", Group::Limits, INFLIGHT, |global| {
+        &mut global.max_inflight_messages
+    })
+    .does(
+        "QoS 1 and 2 messages that are under way to one client at a time, and from it. 0: as many \
+         as there are packet identifiers. 1: strictly one after the other.",
+    ),
+    global("receive_maximum", Group::Limits, MAXIMUM, |global| &mut global.receive_maximum)
+        .ours()
+        .does("The same for what comes from a client, where it is to be another number."),
+    global("max_inflight_bytes", Group::Limits, SIZE, |global| &mut global.max_inflight_bytes)
+        .does(
+            "Bytes of QoS 1 and 2 messages that are under way to one client at a time; one message \
+             always is. 0: no limit.",
+        ),
+    global("max_queued_messages", Group::Limits, count("messages", INT), |global| {
+        &mut global.max_queued_messages
+    })
+    .does("Messages that wait in one session. More are dropped. 0: no limit."),
+    global("max_queued_bytes", Group::Limits, SIZE, |global| &mut global.max_queued_bytes)
+        .does("The same in bytes. 0: no limit."),
+    global("queue_qos0_messages", Group::Limits, SWITCH, |global| &mut global.queue_qos0_messages)
+        .does("Whether QoS 0 messages wait too, for clients that are away."),
+    global("upgrade_outgoing_qos", Group::Limits, SWITCH, |global| {
+        &mut global.upgrade_outgoing_qos
+    })
+    .does(
+        "Whether a message goes out with the quality of service of its subscription, although it \
+         was published with a lower one.",
+    ),
+    global("max_keepalive", Group::Limits, count("seconds", 65_535), |global| {
+        &mut global.limits.connection.keep_alive_maximum
+    })
+    .does(
+        "The longest keep alive. A client of MQTT 5.0 that asks for more, or for none, is given \
+         this. 0: no limit.",
+    ),
+    global("persistent_client_expiration", Group::Limits, LIFETIME, |global| {
+        &mut global.persistent_client_expiration
+    })
+    .does("How long the session of a client that is away is kept at most. Without it: as asked."),
+    global("retain_available", Group::Limits, SWITCH, |global| &mut global.retain_available)
+        .does("Whether messages can be retained. Who tries although they cannot is disconnected."),
+    global("retain_expiry_interval", Group::Limits, MINUTES, |global| {
+        &mut global.retain_expiry_interval
+    })
+    .does("After how many minutes a retained message is forgotten. Without it: never."),
+    global("global_max_clients", Group::Limits, NUMBER_OR_ALL, |global| {
+        &mut global.global_max_clients
+    })
+    .does("Sessions, with and without a connection. -1: the limit named sessions."),
+    global("global_max_connections", Group::Limits, NUMBER_OR_ALL, |global| {
+        &mut global.global_max_connections
+    })
+    .does("Connections at a time. -1: as many as the process may open."),
+    noted("memory_limit", Group::Limits, Kind::Whole(Whole::of(BYTES, i64::MAX)), Section::Global)
+        .state_is(State::Later("memory is not counted; the limits of queues and buffers hold"))
+        .does("The most memory that the broker takes."),
+    noted("allow_duplicate_messages", Group::Limits, SWITCH, Section::Global)
+        .state_is(State::Accepted("a session gets a message once"))
+        .instead("take it out")
+        .does("Whether overlapping subscriptions give a message several times."),
+    noted("retry_interval", Group::Limits, Kind::Anything, Section::Global)
+        .state_is(State::Accepted("messages are sent again when a client comes back"))
+        .instead("take it out")
+        .does("How often what is not acknowledged is sent again."),
+];
+
+const SIZE: Kind = Kind::Whole(Whole::of(BYTES, INT).raised());
+const INFLIGHT: Kind = Kind::Whole(Whole::of("messages", 65_535).raised());
+const MAXIMUM: Kind = Kind::Whole(Whole::of("messages", 65_535).from(1));
+const MINUTES: Kind = Kind::Whole(Whole::of("minutes", 10_000_000).from(1));
+const LIFETIME: Kind = Kind::Form("number and s, h, d, w, m (month) or y");
+/// Whatever is negative is -1.
+const NUMBER_OR_ALL: Kind = Kind::Whole(Whole::of("clients", INT).from(-1).raised());
