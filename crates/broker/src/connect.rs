@@ -89,12 +89,18 @@ impl Shard {
         if home != self.index && connection.phase == Phase::AwaitingConnect {
             return Step::Move(home);
         }
-        if self.effects.profiles.terms(connection.profile).profile.identity == IdentitySource::None
-        {
-            connection.username = connect.username.map(Box::from);
-        } else if connection.username.is_none() {
-            let reason = ReasonCode::BadUserNameOrPassword;
-            return self.refuse(id, connect, reason, now);
+        let profile = &self.effects.profiles.terms(connection.profile).profile;
+        match profile.identity {
+            IdentitySource::None if !profile.allow_anonymous => {
+                return self.refuse(id, connect, ReasonCode::NotAuthorized, now);
+            }
+            IdentitySource::None => connection.username = connect.username.map(Box::from),
+            IdentitySource::CommonName | IdentitySource::Subject => {
+                if connection.username.is_none() {
+                    let reason = ReasonCode::BadUserNameOrPassword;
+                    return self.refuse(id, connect, reason, now);
+                }
+            }
         }
         let method = connect.properties.authentication_method();
         let question = match method {

@@ -37,6 +37,9 @@ pub struct ListenerProfile {
     pub identity: IdentitySource,
     /// How the client identifiers begin that we make up.
     pub auto_id_prefix: Box<str>,
+    /// Whether a client may come in that has not proved who it is. A user name proves nothing as
+    /// long as nobody checks passwords; a certificate does.
+    pub allow_anonymous: bool,
 }
 
 /// What of a client's certificate is its user name.
@@ -96,6 +99,7 @@ impl Default for ListenerProfile {
             use_username_as_client_id: false,
             identity: IdentitySource::None,
             auto_id_prefix: Box::from("auto-"),
+            allow_anonymous: true,
         }
     }
 }

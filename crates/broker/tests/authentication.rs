@@ -3,9 +3,12 @@
 
 mod world;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use ferrymq_broker::{Access, Asker, Limits, Question, Verdict};
+use ferrymq_broker::{
+    Access, AllowAll, Asker, IdentitySource, Limits, ListenerProfile, Question, Verdict,
+};
 use ferrymq_codec::{Packet, Property, ReasonCode, Version};
 use world::{AskLater, Client, Connecting, Got, World, qos1};
 
@@ -142,4 +145,22 @@ fn exchange_has_no_more_time_than_connecting_has() {
     let client = begin(&mut world, "steps", b"open");
     world.pass(Duration::from_secs(31));
     assert!(world.is_closed(client));
+}
+
+#[test]
+fn client_that_has_proved_nothing_is_refused_where_it_must_prove_something() {
+    let mut world = world(|| Box::new(AllowAll));
+    let closed = ListenerProfile { allow_anonymous: false, ..ListenerProfile::default() };
+    world.profile = Arc::new(closed.clone());
+    for username in [None, Some("user")] {
+        let (client, got) = world.connect_raw("client", |with| with.username = username);
+        assert_eq!(got, refused(ReasonCode::NotAuthorized), "{username:?}");
+        assert!(world.is_closed(client));
+    }
+    world.profile = Arc::new(ListenerProfile { identity: IdentitySource::CommonName, ..closed });
+    let client = world.open(0, Version::V5);
+    world.identify(client, "from a certificate");
+    world.send_connect(client, "client", &Connecting::default());
+    let got = world.take(client);
+    assert!(matches!(got[..], [Got::ConnAck { reason: ReasonCode::Success, .. }]), "{got:?}");
 }

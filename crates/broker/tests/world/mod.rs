@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ferrymq_broker::{
-    Access, AllowAll, Answer, Ask, ConnectionId, Directory, Fetch, Fetched, Limits,
+    Access, AllowAll, Answer, Ask, ConnectionId, Directory, Fetch, Fetched, Identity, Limits,
     ListenerProfile, Mail, Reading, Recovered, Shard, ShardIndex, ShardOptions,
 };
 use ferrymq_codec::{
@@ -208,6 +208,13 @@ impl World {
             put_off: 0,
         });
         Client(self.clients.len() - 1)
+    }
+
+    /// A certificate has said who the peer of a new connection is.
+    pub(crate) fn identify(&mut self, client: Client, common_name: &str) {
+        let (peer, name) = (&self.clients[client.0], Some(Box::from(common_name)));
+        self.shards[peer.shard]
+            .identify(peer.id, Identity { common_name: name, ..Identity::default() });
     }
 
     /// A connected client; CONNACK is taken off.
