@@ -142,6 +142,16 @@ impl Directory {
         self.retained.read().unwrap_or_else(PoisonError::into_inner).table.len()
     }
 
+    /// Every filter to which somebody subscribes, with the number of its subscriptions, in the order
+    /// of the alphabet. This takes as long as there are many.
+    pub fn subscribed_filters(&self) -> Vec<(Box<str>, usize)> {
+        let subscriptions = self.subscriptions.read().unwrap_or_else(PoisonError::into_inner);
+        let mut filters = subscriptions.filters();
+        drop(subscriptions);
+        filters.sort_unstable();
+        filters
+    }
+
     pub(crate) const fn seed(&self) -> u64 {
         self.seed
     }

@@ -173,6 +173,20 @@ impl Subscriptions {
         }
     }
 
+    /// All filters with the number of their subscriptions, in no order. A shared subscription is
+    /// among those of its filter.
+    pub(crate) fn filters(&self) -> Vec<(Box<str>, usize)> {
+        let mut filters = Vec::new();
+        self.tree.for_each(|filter, subscribers| {
+            let mut count = 0;
+            subscribers.sessions.for_each(|_| count += 1);
+            let shared = subscribers.groups.iter().filter_map(|(_, group)| self.groups.get(group));
+            count += shared.map(|group| group.members.len()).sum::<usize>();
+            filters.push((filter.into(), count));
+        });
+        filters
+    }
+
     /// Who gets the messages of `topic`.
     pub(crate) fn route(&self, topic: TopicName<'_>, shard: ShardIndex) -> Route {
         let mut targets = Vec::new();

@@ -115,7 +115,6 @@ impl<V> TopicTree<V> {
     }
 
     /// Visits all filters, in no order.
-    #[cfg(test)]
     pub(crate) fn for_each(&self, mut visit: impl FnMut(&str, &V)) {
         for exact in self.exact.iter() {
             visit(exact.text.as_str(), &exact.value);

@@ -12,6 +12,7 @@ mod publish;
 mod serve;
 mod store;
 mod subscribe;
+mod supervise;
 
 use std::future::Future;
 use std::io::IsTerminal;

@@ -6,16 +6,18 @@ pub(crate) mod keep;
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
+use std::path::PathBuf;
 
 use anyhow::anyhow;
 use clap::Args;
-use ferrymq_server::{Bind, Limits, Listener, ServeOptions, Sleepers};
+use ferrymq_server::{Bind, Limits, Listener, ServeOptions, Server, Sleepers};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use self::flood::FloodGate;
 use self::keep::KeepArguments;
+use crate::supervise::{self, Household};
 
 /// Run the broker.
 #[derive(Args, Debug)]
@@ -47,7 +49,26 @@ pub(crate) struct ServeArguments {
 pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<()> {
     log_to_stderr(arguments.verbose);
     // The words name the cause already: the chain of causes would say it twice.
-    ferrymq_server::serve(options(arguments)?).map_err(|error| anyhow!("{error}"))
+    supervise::run(options(arguments)?, &mut Flags).map_err(|error| anyhow!("{error}"))
+}
+
+/// A broker whose configuration is on its command line, and whose log is standard error.
+struct Flags;
+
+impl Household for Flags {
+    fn running(&mut self, _server: &Server) {}
+
+    fn reload(&mut self, _server: &Server) {
+        tracing::info!("there is nothing to read again: everything was said on the command line");
+    }
+
+    fn reopen_log(&mut self) {}
+
+    fn watched_files(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    fn ending(&mut self) {}
 }
 
 fn options(arguments: &ServeArguments) -> anyhow::Result<ServeOptions> {

@@ -1,6 +1,7 @@
 //! How a broker is to be served.
 
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
 use std::sync::Arc;
@@ -29,7 +30,12 @@ pub struct ServeOptions {
     pub observer: Box<dyn Fn(ShardIndex) -> Box<dyn Observer>>,
     /// Answers what the access rules leave open.
     pub authority: Arc<dyn Authority>,
+    /// Is called with the addresses once they are bound, and before anything is read or written.
+    pub when_bound: WhenBound,
 }
+
+/// What to do between binding and everything else, for example to become another user.
+pub type WhenBound = Box<dyn FnOnce(&[SocketAddr]) -> io::Result<()>>;
 
 /// Where clients connect, and what holds for those who do.
 #[derive(Clone, Debug)]
@@ -98,6 +104,7 @@ impl Default for ServeOptions {
             access: Box::new(|_| Box::new(AllowAll)),
             observer: Box::new(|_| Box::<LogEvents>::default()),
             authority: Arc::new(Unavailable),
+            when_bound: Box::new(|_| Ok(())),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where the broker meets the world: sockets, threads, a clock, signals.
+//! Where the broker meets the world: sockets, threads, a clock.
 //!
 //! Each shard of `ferrymq-broker` is driven by one [`Turn`], which knows sockets, pollers and time
 //! only through a [`Network`]; here that is `mio`, in a simulation something else. [`Server`] binds
@@ -31,7 +31,7 @@ pub use ferrymq_store::LogOptions;
 
 pub use acceptor::Admission;
 pub use clock::Clock;
-pub use config::{Bind, Family, Listener, ServeOptions, SocketLimits};
+pub use config::{Bind, Family, Listener, ServeOptions, SocketLimits, WhenBound};
 pub use control::{Authority, Control, Unavailable};
 pub use data::{DataError, DataOptions};
 pub use durable_store::{Attendant, DurableStore, Opened, ReplayError};
@@ -41,6 +41,6 @@ pub use mailbox::{Arrival, Letter, Mailbox, Wake};
 pub use memory_store::MemoryStore;
 pub use mio_network::MioNetwork;
 pub use network::{Closed, Event, Network, Source};
-pub use serve::{ServeError, Server, Stop, serve};
+pub use serve::{Beat, ServeError, Server, Stop};
 pub use store::Store;
 pub use turn::{Turn, TurnParts};

@@ -32,6 +32,8 @@ pub enum Letter<S> {
     Fetched(Fetched),
     /// The log wants to know what of its oldest records still holds.
     Round(Arc<Round>),
+    /// Whoever asks whether the shard makes turns knows it once this is dropped.
+    Beat(Arc<()>),
     /// The broker ends.
     ShutDown,
 }
@@ -168,6 +170,7 @@ impl<S> Letter<S> {
             | Self::Answer(_)
             | Self::Fetched(_)
             | Self::Round(_)
+            | Self::Beat(_)
             | Self::ShutDown => 0,
         }
     }

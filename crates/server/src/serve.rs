@@ -1,4 +1,5 @@
-//! A broker on this machine: binds, starts a thread for each shard, and ends them.
+//! A broker on this machine: binds, starts a thread for each shard, and ends them. Who runs it decides
+//! what ends it: here are no signals.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -8,8 +9,6 @@ use std::thread::{self, JoinHandle};
 use ferrymq_broker::{Directory, ShardIndex};
 use ferrymq_store::CommitError;
 use mio::net::TcpStream;
-use signal_hook::consts::{SIGINT, SIGTERM};
-use signal_hook::iterator::Signals;
 
 use crate::acceptor::Admission;
 use crate::broker::Broker;
@@ -28,6 +27,7 @@ use crate::turn::{Turn, TurnParts};
 pub struct Server {
     addresses: Vec<SocketAddr>,
     directory: Arc<Directory>,
+    post: Arc<[Mailbox<TcpStream>]>,
     stop: Stop,
     threads: Vec<JoinHandle<()>>,
     log: Option<LogThreads>,
@@ -44,6 +44,8 @@ struct Stopping {
     asked: bool,
     /// The mailboxes of the broker's shards, once there are any.
     post: Option<Arc<[Mailbox<TcpStream>]>>,
+    /// Who wants to know that a shard has ended.
+    tell: Option<Box<dyn FnOnce() + Send>>,
 }
 
 /// Why a broker did not start, or did not end well.
@@ -67,51 +69,32 @@ pub enum ServeError {
     Crashed,
 }
 
-/// Runs a broker until SIGINT or SIGTERM. A second signal ends the process at once.
-pub fn serve(options: ServeOptions) -> Result<(), ServeError> {
-    // Before anything is bound, so that nobody who sees us listen can be answered by the default
-    // of a signal.
-    let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    let stop = Stop::default();
-    let signals_end = signals.handle();
-    let watcher = {
-        let stop = stop.clone();
-        thread::Builder::new().name("signals".to_owned()).spawn(move || {
-            let mut arrivals = signals.forever();
-            if arrivals.next().is_some() {
-                tracing::info!("shutting down");
-                stop.stop();
-            }
-            if arrivals.next().is_some() {
-                std::process::exit(1);
-            }
-        })?
-    };
-    let ended = Server::begin(options, stop).and_then(Server::join);
-    signals_end.close();
-    watcher.join().map_err(|_| ServeError::Crashed)?;
-    match ended {
-        // That is what was asked for.
-        Err(ServeError::Data(DataError::Stopped)) => Ok(()),
-        ended => ended,
-    }
-}
-
 impl Server {
     /// Binds, reads what is kept, and starts. When this returns, clients can connect.
     pub fn start(options: ServeOptions) -> Result<Self, ServeError> {
-        Self::begin(options, Stop::default())
+        Self::start_with(options, Stop::default())
     }
 
-    fn begin(options: ServeOptions, stop: Stop) -> Result<Self, ServeError> {
-        let ServeOptions { listen, shards, limits, sockets, data, access, observer, authority } =
-            options;
+    /// The same, where `stop` may end it before it has begun.
+    pub fn start_with(options: ServeOptions, stop: Stop) -> Result<Self, ServeError> {
+        let ServeOptions {
+            listen,
+            shards,
+            limits,
+            sockets,
+            data,
+            access,
+            observer,
+            authority,
+            when_bound,
+        } = options;
         let mut listeners = Vec::new();
         for listener in &listen {
             listeners.append(&mut listen::bind(&listener.bind, sockets.backlog)?);
         }
         let addresses =
             listeners.iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
+        when_bound(&addresses)?;
         let admission = Arc::new(Admission::new(sockets.connections.min(open_files())));
         let limits = Arc::new(limits);
 
@@ -143,8 +126,15 @@ impl Server {
         for address in &addresses {
             tracing::info!("listening on {address}");
         }
-        stop.attach(broker.post);
-        Ok(Self { addresses, directory: broker.directory, stop, threads, log: broker.log })
+        stop.attach(Arc::clone(&broker.post));
+        Ok(Self {
+            addresses,
+            directory: broker.directory,
+            post: broker.post,
+            stop,
+            threads,
+            log: broker.log,
+        })
     }
 
     /// Where it listens.
@@ -167,6 +157,16 @@ impl Server {
         self.stop.stop();
     }
 
+    /// Asks every shard for a sign of life.
+    pub fn beat(&self) -> Beat {
+        let asked = Arc::new(());
+        for mailbox in self.post.iter() {
+            mailbox.post(Letter::Beat(Arc::clone(&asked)));
+            mailbox.wake();
+        }
+        Beat(asked)
+    }
+
     /// Waits for its end. When this returns, everything that it has kept is on the disk.
     pub fn join(self) -> Result<(), ServeError> {
         let crashed = self.threads.into_iter().map(JoinHandle::join).filter(Result::is_err).count();
@@ -179,7 +179,22 @@ impl Server {
     }
 }
 
+/// A question to all shards, whether they make turns.
+pub struct Beat(Arc<()>);
+
+impl Beat {
+    /// Whether all of them have answered.
+    pub fn is_complete(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+}
+
 impl Stop {
+    /// Calls `tell` once a shard has ended, for whatever reason.
+    pub fn on_end(&self, tell: impl FnOnce() + Send + 'static) {
+        self.lock().tell = Some(Box::new(tell));
+    }
+
     /// Tells the broker to end.
     pub fn stop(&self) {
         let mut state = self.lock();
@@ -222,6 +237,10 @@ impl Drop for EndTogether {
     fn drop(&mut self) {
         if thread::panicking() {
             self.0.stop();
+        }
+        let tell = self.0.lock().tell.take();
+        if let Some(tell) = tell {
+            tell();
         }
     }
 }

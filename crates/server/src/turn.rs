@@ -276,6 +276,7 @@ impl<N: Network> Turn<N> {
                 Letter::Answer(answer) => self.shard.answered(answer),
                 Letter::Fetched(fetched) => self.shard.fetched(fetched, self.now),
                 Letter::Round(round) => self.shard.begin_round(&round),
+                Letter::Beat(asked) => drop(asked),
                 Letter::ShutDown => self.shut_down(),
             }
         }

@@ -58,7 +58,6 @@ impl<T> Arena<T> {
         entry
     }
 
-    #[cfg(test)]
     pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
         self.chunks.iter().flatten().filter_map(|slot| match slot {
             Slot::Used(entry) => Some(entry),

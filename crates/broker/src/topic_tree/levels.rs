@@ -62,7 +62,6 @@ impl Levels {
         self.entries.remove(id);
     }
 
-    #[cfg(test)]
     pub(super) fn text(&self, id: LevelId) -> &str {
         self.entries[id].text.as_str()
     }

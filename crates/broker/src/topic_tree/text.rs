@@ -25,7 +25,6 @@ impl Text {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn as_str(&self) -> &str {
         match self {
             Self::Short { .. } => {

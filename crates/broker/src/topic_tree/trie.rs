@@ -124,7 +124,6 @@ impl<V> Trie<V> {
     }
 
     /// Visits every filter, whose text is put together from the levels above.
-    #[cfg(test)]
     pub(super) fn for_each(&self, mut visit: impl FnMut(&str, &V)) {
         let mut levels = Vec::new();
         for node in self.nodes.iter().chain([&self.root]) {

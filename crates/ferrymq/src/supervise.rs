@@ -1,0 +1,118 @@
+//! A broker and the world that watches over it: signals, the supervisor that has started it, files
+//! that change. Both personas of the program run their broker here.
+
+mod notify;
+mod signals;
+mod watch;
+
+use std::path::PathBuf;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Instant;
+
+use ferrymq_server::{DataError, ServeError, ServeOptions, Server, Stop};
+
+use self::notify::Watchdog;
+use self::signals::{Signal, Signals};
+use self::watch::Watch;
+
+/// What a program does for the broker that it runs.
+pub(crate) trait Household {
+    /// Clients can connect.
+    fn running(&mut self, server: &Server);
+
+    /// Reads its configuration again and gives the broker what has changed. A mistake is logged, and
+    /// nothing changes.
+    fn reload(&mut self, server: &Server);
+
+    /// Opens the files of its log anew.
+    fn reopen_log(&mut self);
+
+    /// The files on which the configuration depends without being told of their changes, such as
+    /// certificates.
+    fn watched_files(&self) -> Vec<PathBuf>;
+
+    /// The broker begins to end.
+    fn ending(&mut self);
+}
+
+/// Runs a broker until a signal ends it.
+pub(crate) fn run(options: ServeOptions, household: &mut dyn Household) -> Result<(), ServeError> {
+    let (events, inbox) = mpsc::channel();
+    let stop = Stop::default();
+    // Before anything is bound, so that nobody who sees us listen can be answered by the default of
+    // a signal.
+    let signals = Signals::watch(events.clone(), stop.clone())?;
+    stop.on_end(move || {
+        // If nobody takes it, the broker has been waited for already.
+        let _ = events.send(Signal::End);
+    });
+    let server = match Server::start_with(options, stop) {
+        Ok(server) => server,
+        // That is what was asked for.
+        Err(ServeError::Data(DataError::Stopped)) => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    household.running(&server);
+    notify::ready();
+    attend(&server, household, &inbox);
+    household.ending();
+    notify::stopping();
+    let ended = server.join();
+    signals.close();
+    ended
+}
+
+/// Does what it is told until it is told to end.
+fn attend(server: &Server, household: &mut dyn Household, inbox: &mpsc::Receiver<Signal>) {
+    let mut watch = Watch::new(household.watched_files());
+    let mut watchdog = Watchdog::of_supervisor();
+    loop {
+        let signal = match watchdog.next().into_iter().chain(watch.next()).min() {
+            None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            Some(at) => inbox.recv_timeout(at.saturating_duration_since(Instant::now())),
+        };
+        let reload = match signal {
+            Ok(Signal::Reload) => true,
+            Ok(signal @ (Signal::Save | Signal::Tree | Signal::Reopen)) => {
+                obey(signal, server, household);
+                false
+            }
+            Ok(Signal::End) | Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => {
+                watchdog.beat(server);
+                let changed = watch.changed();
+                if let Some(path) = changed {
+                    tracing::info!("{} has changed", path.display());
+                }
+                changed.is_some()
+            }
+        };
+        if reload {
+            notify::reloading();
+            household.reload(server);
+            notify::ready();
+            watch = Watch::new(household.watched_files());
+        }
+    }
+}
+
+fn obey(signal: Signal, server: &Server, household: &mut dyn Household) {
+    match signal {
+        Signal::Save => {
+            tracing::info!("nothing to save: the log of records is always up to date");
+        }
+        Signal::Tree => tell_tree(server),
+        Signal::Reopen => household.reopen_log(),
+        Signal::Reload | Signal::End => {}
+    }
+}
+
+/// Says who subscribes to what.
+fn tell_tree(server: &Server) {
+    let filters = server.directory().subscribed_filters();
+    let retained = server.directory().retained_count();
+    tracing::info!("Subscriptions to {} filters, {retained} retained messages:", filters.len());
+    for (filter, count) in filters {
+        tracing::info!("    {filter} ({count})");
+    }
+}
