@@ -37,8 +37,11 @@ pub(super) fn common_name(name: &X509Name<'_>) -> Option<Box<str>> {
 
 /// The subject as OpenSSL's `XN_FLAG_RFC2253` has it.
 fn subject(name: &X509Name<'_>) -> String {
+    // OpenSSL walks through everything from the end, also through what stands in one place.
     let set = |set: &RelativeDistinguishedName<'_>| {
-        set.iter().map(attribute).collect::<Vec<_>>().join("+")
+        let mut attributes: Vec<String> = set.iter().map(attribute).collect();
+        attributes.reverse();
+        attributes.join("+")
     };
     let mut sets: Vec<String> = name.iter_rdn().map(set).collect();
     sets.reverse();
@@ -157,4 +160,70 @@ pub(super) fn hex(bytes: &[u8]) -> String {
         let _ = write!(digits, "{byte:02x}");
         digits
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, DistinguishedName, DnType, DnValue, KeyPair};
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+
+    use super::*;
+
+    fn of_subject(attributes: Vec<(DnType, DnValue)>) -> PeerCertificate {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = DistinguishedName::new();
+        for (kind, value) in attributes {
+            params.distinguished_name.push(kind, value);
+        }
+        let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        PeerCertificate::of(certificate.der()).unwrap()
+    }
+
+    #[test]
+    fn subject_is_written_as_openssl_does() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tls/fixtures/names.crt");
+        let peer = PeerCertificate::of(&CertificateDer::from_pem_file(file).unwrap()).unwrap();
+        assert_eq!(peer.common_name.as_deref(), Some("second"));
+        assert_eq!(
+            &*peer.subject,
+            r#"CN=Ferry 1+CN=second,DC=org,street=Gate 1,title=Dr,SN=Nordmann,GN=Kari,\
+serialNumber=7,emailAddress=x@example.org,UID=b+OU=a,O=\#Ferry \"and\" \<more\>\; \\ x,\
+L=\ \C3\85lesund\ ,ST=M\C3\B8re\, og Romsdal,C=NO"#
+                .replace("\\\n", "")
+        );
+    }
+
+    #[test]
+    fn unknown_kinds_of_names_are_dumped() {
+        let unknown = DnType::CustomDnType(vec![1, 2, 3, 4, 5]);
+        let peer = of_subject(vec![(unknown, DnValue::Utf8String("unknown".into()))]);
+        assert_eq!(&*peer.subject, "1.2.3.4.5=#0C07756E6B6E6F776E");
+        assert_eq!(peer.common_name, None);
+    }
+
+    #[test]
+    fn common_name_is_text_without_control_characters() {
+        let rows = [
+            ("meter 7", Some("meter 7")),
+            ("Ålesund", Some("Ålesund")),
+            ("a\0b", None),
+            ("a\nb", None),
+            ("", None),
+        ];
+        for (name, expected) in rows {
+            let peer = of_subject(vec![(DnType::CommonName, DnValue::Utf8String(name.into()))]);
+            assert_eq!(peer.common_name.as_deref(), expected, "{name:?}");
+        }
+        let wide = DnValue::BmpString("Ålesund".try_into().unwrap());
+        let peer = of_subject(vec![(DnType::CommonName, wide)]);
+        assert_eq!(peer.common_name.as_deref(), Some("Ålesund"));
+    }
+
+    #[test]
+    fn bytes_that_are_no_certificate_name_nobody() {
+        for length in 0..64 {
+            assert_eq!(PeerCertificate::of(&vec![0x30; length]), None);
+        }
+    }
 }

@@ -169,3 +169,44 @@ fn means(properties: &str, named: &Named) -> bool {
                 COMMON_WORDS.contains(&property) || named.words.contains(&property)
             }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(version: TlsVersion, list: Option<&str>) -> (Vec<&'static str>, Vec<String>) {
+        let chosen = choose(version, list).unwrap();
+        (chosen.suites.into_iter().map(name).collect(), chosen.unknown)
+    }
+
+    #[test]
+    fn every_suite_has_its_name() {
+        let all = rustls::crypto::ring::ALL_CIPHER_SUITES;
+        assert_eq!(all.len(), SUITES.len());
+        assert!(all.iter().all(|suite| name(*suite) != "unknown"));
+        assert_eq!(names(TlsVersion::V1_3, None).0.len(), 3);
+        assert_eq!(names(TlsVersion::V1_2, None).0.len(), 6);
+    }
+
+    #[test]
+    fn lists_are_read_as_openssl_reads_them() {
+        let (ecdsa_256, rsa_256) = ("ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-RSA-AES256-GCM-SHA384");
+        let rsa_128 = "ECDHE-RSA-AES128-GCM-SHA256";
+        let rows: &[(&str, &[&str], &[&str])] = &[
+            ("ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384", &[rsa_128, rsa_256], &[]),
+            ("ECDHE+AESGCM+AES256", &[ecdsa_256, rsa_256], &[]),
+            ("HIGH:!CHACHA20:!aECDSA:!AES128", &[rsa_256], &[]),
+            ("!aECDSA:AES256", &[rsa_256], &[]),
+            ("AES256:-aECDSA:ECDHE-ECDSA-AES256-GCM-SHA384", &[rsa_256, ecdsa_256], &[]),
+            ("AES256:+aECDSA", &[rsa_256, ecdsa_256], &[]),
+            ("AES256+aRSA:@STRENGTH:!MD5:!aNULL", &[rsa_256], &[]),
+            ("AES256+aRSA@SECLEVEL=1,AES256+aRSA", &[rsa_256], &[]),
+            ("RC4-MD5 AES256+aRSA kDHE+AES", &[rsa_256], &["RC4-MD5", "kDHE+AES"]),
+        ];
+        for (list, expected, unknown) in rows {
+            let (names, left_out) = names(TlsVersion::V1_2, Some(list));
+            assert_eq!(names, *expected, "{list}");
+            assert_eq!(left_out, *unknown, "{list}");
+        }
+    }
+}

@@ -8,7 +8,9 @@ use std::mem;
 
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
-use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, UnbufferedStatus};
+use rustls::unbuffered::{
+    ConnectionState, EncodeError, EncodeTlsData, EncryptError, UnbufferedStatus,
+};
 use rustls::{CommonState, Error, ProtocolVersion};
 
 use crate::tls::ciphers;
@@ -94,12 +96,14 @@ impl<S: Side> Machine<S> {
         }
         let mut unread = mem::take(&mut self.unread);
         unread.extend_from_slice(input);
-        let (read_bytes, result) = self.read_records(&mut unread, above, below);
-        if result.is_err() || self.end.received {
-            self.end.received = true;
-            self.end.sent |= result.is_err();
-            return result;
-        }
+        let read_bytes = match self.read_records(&mut unread, above, below) {
+            Ok(_) if self.end.received => return Ok(()),
+            Ok(read_bytes) => read_bytes,
+            Err(error) => {
+                self.end = End { received: true, sent: true };
+                return Err(error);
+            }
+        };
         keep(&mut unread, read_bytes);
         if unread.len() > Self::UNREAD_BYTES_MAXIMUM {
             self.end = End { received: true, sent: true };
@@ -115,43 +119,39 @@ impl<S: Side> Machine<S> {
         unread: &mut [u8],
         above: &mut Vec<u8>,
         below: &mut Vec<u8>,
-    ) -> (usize, Result<(), Error>) {
+    ) -> Result<usize, Error> {
         let mut read_bytes = 0;
-        let mut failure = None;
         loop {
             let rest = unread.get_mut(read_bytes..).unwrap_or_default();
-            let UnbufferedStatus { mut discard, state } = self.side.step(rest);
-            let mut waits = false;
+            let UnbufferedStatus { discard, state } = self.side.step(rest);
+            read_bytes += discard;
             match state {
                 Ok(ConnectionState::ReadTraffic(mut records)) => {
                     while let Some(record) = records.next_record() {
-                        match record {
-                            Ok(record) => {
-                                discard += record.discard;
-                                above.extend_from_slice(record.payload);
-                            }
-                            Err(error) => failure = Some(error),
-                        }
+                        let record = record?;
+                        read_bytes += record.discard;
+                        above.extend_from_slice(record.payload);
                     }
                 }
-                Ok(ConnectionState::EncodeTlsData(mut record)) => {
-                    append(below, ENCODED_BYTES, |space| match record.encode(space) {
-                        Ok(bytes) => Wrapped::Bytes(bytes),
-                        Err(EncodeError::InsufficientSize(size)) => {
-                            Wrapped::Needs(size.required_size)
-                        }
-                        Err(EncodeError::AlreadyEncoded) => Wrapped::Bytes(0),
-                    });
-                }
+                Ok(ConnectionState::EncodeTlsData(record)) => encode(record, below),
                 Ok(ConnectionState::TransmitTlsData(transmitted)) => transmitted.done(),
                 Ok(ConnectionState::PeerClosed) => self.end.received = true,
-                // The alert is still to be encoded: that is what the next steps do.
-                Err(error) if failure.is_none() => failure = Some(error),
-                _ => waits = true,
+                Ok(_) => return Ok(read_bytes),
+                Err(error) => {
+                    self.say_last_words(below);
+                    return Err(error);
+                }
             }
-            read_bytes += discard;
-            if waits {
-                return (read_bytes, failure.map_or(Ok(()), Err));
+        }
+    }
+
+    /// Encodes the alert that rustls has for the peer. Nothing may be read any more.
+    fn say_last_words(&mut self, below: &mut Vec<u8>) {
+        while self.side.common().wants_write() {
+            match self.side.step(&mut []).state {
+                Ok(ConnectionState::EncodeTlsData(record)) => encode(record, below),
+                Ok(ConnectionState::TransmitTlsData(transmitted)) => transmitted.done(),
+                _ => return,
             }
         }
     }
@@ -184,30 +184,35 @@ impl<S: Side> Machine<S> {
         }
         let mut unread = mem::take(&mut self.unread);
         // What rustls itself has to say goes first.
-        let (_, _) = self.read_records(&mut unread, &mut Vec::new(), below);
-        let mut is_exhausted = false;
-        if let Ok(ConnectionState::WriteTraffic(mut traffic)) = self.side.step(&mut unread).state {
-            append(below, outgoing.wrapped_bytes(), |space| {
-                let result = match outgoing {
-                    Outgoing::Plain(plain) => traffic.encrypt(plain, space),
-                    Outgoing::CloseNotify => traffic.queue_close_notify(space),
-                };
-                match result {
-                    Ok(bytes) => Wrapped::Bytes(bytes),
-                    Err(EncryptError::InsufficientSize(size)) => Wrapped::Needs(size.required_size),
-                    Err(EncryptError::EncryptExhausted) => {
-                        is_exhausted = true;
-                        Wrapped::Bytes(0)
-                    }
-                }
-            });
-        }
-        if is_exhausted {
-            // The keys of TLS 1.2 cannot be renewed. rustls says close_notify, and so it ends.
-            let (_, _) = self.read_records(&mut unread, &mut Vec::new(), below);
+        let is_usable = self.read_records(&mut unread, &mut Vec::new(), below).is_ok();
+        if !is_usable || !self.encrypt(outgoing, &mut unread, below) {
+            self.say_last_words(below);
             self.end = End { received: true, sent: true };
         }
         self.unread = unread;
+    }
+
+    /// Encrypts, unless the keys are used up: those of TLS 1.2 cannot be renewed.
+    fn encrypt(&mut self, outgoing: Outgoing<'_>, unread: &mut [u8], below: &mut Vec<u8>) -> bool {
+        let Ok(ConnectionState::WriteTraffic(mut traffic)) = self.side.step(unread).state else {
+            return false;
+        };
+        let mut has_keys = true;
+        append(below, outgoing.wrapped_bytes(), |space| {
+            let result = match outgoing {
+                Outgoing::Plain(plain) => traffic.encrypt(plain, space),
+                Outgoing::CloseNotify => traffic.queue_close_notify(space),
+            };
+            match result {
+                Ok(bytes) => Wrapped::Bytes(bytes),
+                Err(EncryptError::InsufficientSize(size)) => Wrapped::Needs(size.required_size),
+                Err(EncryptError::EncryptExhausted) => {
+                    has_keys = false;
+                    Wrapped::Bytes(0)
+                }
+            }
+        });
+        has_keys
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -270,6 +275,15 @@ impl Outgoing<'_> {
             Self::CloseNotify => ENCODED_BYTES,
         }
     }
+}
+
+/// Appends a handshake record or an alert to `below`.
+fn encode<T>(mut record: EncodeTlsData<'_, T>, below: &mut Vec<u8>) {
+    append(below, ENCODED_BYTES, |space| match record.encode(space) {
+        Ok(bytes) => Wrapped::Bytes(bytes),
+        Err(EncodeError::InsufficientSize(size)) => Wrapped::Needs(size.required_size),
+        Err(EncodeError::AlreadyEncoded) => Wrapped::Bytes(0),
+    });
 }
 
 /// What came of a try to write into a space.

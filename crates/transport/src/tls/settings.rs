@@ -4,11 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::{CryptoProvider, ring};
+use rustls::server::ServerSessionMemoryCache;
 use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, KeyLog, ServerConfig, SupportedProtocolVersion, version};
 use x509_parser::certificate::X509Certificate;
@@ -20,7 +19,8 @@ use crate::tls::error::SettingsError;
 use crate::tls::files::Files;
 use crate::tls::key_log::KeyLogFile;
 use crate::tls::options::{ClientOptions, ServerOptions, TlsVersion};
-use crate::tls::verify::Anybody;
+use crate::tls::revocations::Revocations;
+use crate::tls::verify::{Anybody, ClientVerifier, ServerVerifier};
 
 /// What a listener needs for TLS. It is cheap to clone.
 #[derive(Clone, Debug)]
@@ -140,21 +140,14 @@ fn client_verifier(
     if authorities.certificates.is_empty() {
         return Err(SettingsError::NoAuthority);
     }
-    let roots = Arc::new(authorities.roots);
-    let mut builder = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider));
-    if let Some(path) = &options.revocations {
-        // As OpenSSL does for Mosquitto: the client's own certificate is looked for, there must be
-        // a list of who has signed it, and it must not be out of date.
-        builder = builder
-            .with_crls(files.revocations(path)?)
-            .only_check_end_entity_revocation()
-            .enforce_revocation_expiration();
-    }
-    let unusable = |error: &dyn ToString| match &options.revocations {
-        Some(path) => SettingsError::Revocations { path: path.into(), reason: error.to_string() },
-        None => SettingsError::Setup { reason: error.to_string() },
-    };
-    builder.build().map_err(|error| unusable(&error))
+    let algorithms = &provider.signature_verification_algorithms;
+    let revocations = options
+        .revocations
+        .as_ref()
+        .map(|path| Revocations::load(files, path, &authorities, algorithms))
+        .transpose()?;
+    let verifier = ClientVerifier::new(authorities, revocations, provider);
+    Ok(Arc::new(verifier.map_err(|error| setup(&error))?))
 }
 
 fn server_verifier(
@@ -170,9 +163,8 @@ fn server_verifier(
     if options.os_certificates || authorities.certificates.is_empty() {
         authorities.add_os()?;
     }
-    let verifier =
-        WebPkiServerVerifier::builder_with_provider(Arc::new(authorities.roots), provider);
-    Ok(verifier.build().map_err(|error| SettingsError::Setup { reason: error.to_string() })?)
+    let verifier = ServerVerifier::new(authorities, &provider);
+    Ok(Arc::new(verifier.map_err(|error| setup(&error))?))
 }
 
 /// A certificate with the certificates that lead to its authority, and its key.

@@ -121,7 +121,8 @@ fn either(error: &Error, peer: &str) -> String {
 
 fn certificate(error: &CertificateError, authorities: &str) -> String {
     match error {
-        CertificateError::UnknownIssuer => {
+        // A bad signature is one of somebody who has the name of an authority, and another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
             format!("who has signed it is not one of the authorities that {authorities} names")
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {

@@ -2,13 +2,16 @@
 
 use std::fs;
 use std::io::IoSlice;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ferrymq_transport::tls::{
     ClientLayer, ClientOptions, ClientSettings, ServerLayer, ServerOptions, ServerSettings,
 };
 use ferrymq_transport::{Layer, TransportError};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertificateRevocationListParams, DistinguishedName,
+    DnType, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams, date_time_ymd,
+};
 use tempfile::TempDir;
 
 /// An authority, and a directory for what it has signed.
@@ -56,6 +59,25 @@ impl Authority {
         self.write(&format!("{name}.key"), &key.serialize_pem());
     }
 
+    /// Signs a list of the certificates with these serial numbers, and writes it to `revoked.crl`.
+    pub(crate) fn revoke(&self, serial_numbers: &[u64]) {
+        let revoked = |serial_number: &u64| RevokedCertParams {
+            serial_number: (*serial_number).into(),
+            revocation_time: date_time_ymd(2020, 1, 1),
+            reason_code: None,
+            invalidity_date: None,
+        };
+        let params = CertificateRevocationListParams {
+            this_update: date_time_ymd(2020, 1, 1),
+            next_update: date_time_ymd(2120, 1, 1),
+            crl_number: 1.into(),
+            issuing_distribution_point: None,
+            revoked_certs: serial_numbers.iter().map(revoked).collect(),
+            key_identifier_method: KeyIdMethod::Sha256,
+        };
+        self.write("revoked.crl", &params.signed_by(&self.issuer).unwrap().pem().unwrap());
+    }
+
     /// A server with a certificate for `host`.
     pub(crate) fn server_options(&self, host: &str) -> ServerOptions {
         self.sign("server", &CertificateParams::new([host.to_owned()]).unwrap());
@@ -71,17 +93,47 @@ impl Authority {
         ClientOptions { ca_file: Some(self.path("ca.crt")), ..ClientOptions::default() }
     }
 
+    /// A server that lets in whom this authority has signed and not revoked.
+    pub(crate) fn strict_server_options(&self, host: &str) -> ServerOptions {
+        ServerOptions {
+            require_certificate: true,
+            ca_file: Some(self.path("ca.crt")),
+            revocations: Some(self.path("revoked.crl")),
+            ..self.server_options(host)
+        }
+    }
+
     /// A client that shows a certificate for `name`.
     pub(crate) fn named_client_options(&self, name: &str) -> ClientOptions {
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        self.sign(name, &params);
+        self.client_options_with(name, &named(name))
+    }
+
+    /// A client that shows a certificate that says `params`.
+    pub(crate) fn client_options_with(
+        &self,
+        name: &str,
+        params: &CertificateParams,
+    ) -> ClientOptions {
+        self.sign(name, params);
         ClientOptions {
             certificate: Some(self.path(&format!("{name}.crt"))),
             key: Some(self.path(&format!("{name}.key"))),
             ..self.client_options()
         }
     }
+}
+
+/// What a certificate for `name` says.
+pub(crate) fn named(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params
+}
+
+/// A file that OpenSSL has made.
+pub(crate) fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tls/fixtures").join(name)
 }
 
 /// A server and a client, and the bytes that are on their way.
