@@ -34,6 +34,11 @@ fn log_replay() {
 }
 
 #[test]
+fn proxy_header() {
+    run(ferrymq_fuzz::proxy_header, PROXY_HEADERS, 50_000);
+}
+
+#[test]
 fn server_link() {
     run(ferrymq_fuzz::server_link, FROM_CLIENTS, 50_000);
 }
@@ -41,6 +46,16 @@ fn server_link() {
 #[test]
 fn topic_filter() {
     run(ferrymq_fuzz::topic_filter, FILTERS, 50_000);
+}
+
+#[test]
+fn websocket_frames() {
+    run(ferrymq_fuzz::websocket_frames, FRAMES, 20_000);
+}
+
+#[test]
+fn websocket_upgrade() {
+    run(ferrymq_fuzz::websocket_upgrade, UPGRADES, 50_000);
 }
 
 /// Good data for the target that operates a broker: what clients do, one operation a line.
@@ -144,6 +159,48 @@ const FILTERS: &[&[u8]] = &[
     b"$share/group/a/+/#\na/b/c",
     b"$SYS/#\n$SYS/a",
     b"$share\n$share",
+];
+
+/// Good data for the target that reads what a proxy says: version and whether TLS is asked for,
+/// lengths of the pieces, header.
+const PROXY_HEADERS: &[&[u8]] = &[
+    b"\0\x11PROXY TCP4 192.0.2.1 192.0.2.2 40000 1883\r\n\x10\x0C\0\x04MQTT",
+    b"\0\xF3PROXY TCP6 2001:db8::1 2001:db8::2 40000 8883\r\n\x10",
+    b"\0\0PROXY UNKNOWN\r\n\x10\x0C",
+    b"\x01\x31\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0C\xC0\0\x02\x01\xC0\0\x02\x02\x9C\x40\x07\x5B\x10\x0C\0",
+    b"\x01\x04\r\n\r\n\0\r\nQUIT\n\x20\0\0\0\x10\x0C",
+    b"\x03\xF1\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x1D\xC0\0\x02\x01\xC0\0\x02\x02\x9C\x40\x07\x5B\
+      \x20\0\x0E\x07\0\0\0\0\x22\0\x06client\x10\x0C\0",
+];
+
+/// Good data for the target that hears frames: side, lengths of the pieces, frames.
+const FRAMES: &[&[u8]] = &[
+    b"\0\x31\x82\x85\x01\x02\x03\x04iemhn\x89\x84\x01\x02\x03\x04ping\x88\x82\0\0\0\0\x03\xE8",
+    b"\0\xFF\x02\x82\x01\x02\x03\x04\x11\x02\x8A\x80\0\0\0\0\0\x80\x01\x02\x03\x04\x80\x82\x01\x02\x03\x04\x11\x02",
+    b"\0\x11\x82\xFE\0\x7E\x01\x02\x03\x04xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\
+      xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\x89\x80\0\0\0\0",
+    b"\0\0\x82\xFF\0\0\0\0\0\0\0\x02\x01\x02\x03\x04\x11\x02\x88\x80\0\0\0\0",
+    b"\0\x05\x88\x8B\0\0\0\0\x03\xE9goodnight",
+    b"\x01\x21\x82\x05hello\x89\x04ping\x02\x01a\0\x01b\x80\x01c\x88\x02\x03\xE8",
+    b"\x01\x70\x82\x7E\0\x03abc\x82\x7F\0\0\0\0\0\0\0\x01x\x8A\0\x88\0",
+];
+
+/// Good data for the target that hears a handshake: who hears and what is allowed, lengths of the
+/// pieces, request or answer.
+const UPGRADES: &[&[u8]] = &[
+    b"\0\x31GET /mqtt HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
+      Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+      Sec-WebSocket-Protocol: mqtt\r\n\r\n\x82\x82\x01\x02\x03\x04\x11\x02",
+    b"\x06\xF1GET /mqtt?x HTTP/1.1\nUpgrade: websocket\nConnection: Upgrade\nOrigin: https://o\n\
+      Sec-WebSocket-Key: k\nSec-WebSocket-Version: 13\nSec-WebSocket-Protocol: x, mqttv3.1\n\n",
+    b"\x08\xFFGET /?q HTTP/1.1\r\nHost: h\r\n\r\n",
+    b"\x08\0HEAD / HTTP/1.0\r\n\r\nGET / HTTP/1.0\r\n\r\n",
+    b"\0\x42POST /mqtt HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
+    b"\0\0\x10\x0C\0\x04MQTT",
+    b"\x01\x31HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+      Sec-WebSocket-Accept: CJYX2H8NNhrHBT2DPNuqZVIKFMs=\r\nSec-WebSocket-Protocol: mqtt\r\n\r\n\
+      \x82\x02\x20\x02",
+    b"\x01\x02HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n",
 ];
 
 /// Without a time, `rounds` are as many as take a second or two.

@@ -49,16 +49,13 @@ impl Head {
 
 /// Where the first empty line ends. As HTTP advises, a line may also end without carriage return.
 fn end_of_head(octets: &[u8]) -> Option<usize> {
-    let mut line_is_empty = false;
-    for (place, octet) in octets.iter().enumerate() {
-        match octet {
-            b'\n' if line_is_empty => return place.checked_add(1),
-            b'\n' => line_is_empty = true,
-            b'\r' => {}
-            _ => line_is_empty = false,
-        }
-    }
-    None
+    let line_feeds = octets.iter().enumerate().filter(|(_, octet)| **octet == b'\n');
+    let mut behind = line_feeds.filter_map(|(place, _)| Some((place, octets.get(place + 1..)?)));
+    behind.find_map(|(place, line)| match line {
+        [b'\n', ..] => Some(place + 2),
+        [b'\r', b'\n', ..] => Some(place + 3),
+        _ => None,
+    })
 }
 
 /// `\n\r\n` without its last octet.

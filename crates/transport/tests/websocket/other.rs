@@ -194,7 +194,7 @@ fn other_server() -> (Other, Peer<ClientLayer>) {
         response.headers_mut().insert("Sec-WebSocket-Protocol", offered);
         Ok(response)
     };
-    let socket = tungstenite::accept_hdr(wire.clone(), choose).ok().expect("the request is good");
+    let socket = tungstenite::accept_hdr(wire.clone(), choose).expect("the request is good");
     wire.deliver_to(&mut client);
     assert!(client.layer.is_open());
     (Other { wire, socket }, client)
