@@ -52,7 +52,7 @@ fn settings(head: u8) -> ServerSettings {
     }
     if head & PAGES > 0 {
         let mut pages = Pages::default();
-        pages.insert("/", Page { content_type: "text/html", body: (*b"<p>").into() });
+        pages.insert("/index.html", Page { content_type: "text/html", body: (*b"<p>").into() });
         settings.pages = Some(Arc::new(pages));
     }
     settings

@@ -13,6 +13,7 @@ mod connection;
 mod control;
 mod data;
 mod durable_store;
+pub mod http_dir;
 mod listen;
 mod log;
 mod log_threads;

@@ -18,8 +18,8 @@ pub struct Page {
 }
 
 impl Pages {
-    /// Adds what is served for a path such as `/app/main.js`. The path is compared as it is after
-    /// percent-decoding; a folder ends with a slash.
+    /// Adds what is served for a path such as `/app/main.js`, which is compared with what is asked
+    /// for after percent-decoding. Who asks for a folder, `/app/`, gets its `index.html`.
     pub fn insert(&mut self, path: impl Into<Box<str>>, page: Page) {
         self.by_path.insert(path.into(), page);
     }
@@ -40,7 +40,11 @@ impl Pages {
     #[must_use]
     pub fn find(&self, target: &str) -> Option<&Page> {
         let path = target.split(['?', '#']).next()?;
-        self.by_path.get(decode(path)?.as_str())
+        let mut path = decode(path)?;
+        if path.ends_with('/') {
+            path.push_str(INDEX);
+        }
+        self.by_path.get(path.as_str())
     }
 }
 
@@ -61,6 +65,8 @@ fn digit(octet: u8) -> Option<u8> {
     char::from(octet).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
+const INDEX: &str = "index.html";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -73,7 +79,9 @@ mod tests {
         for target in ["/a%20b.txt", "/a b.txt", "/a%20b.txt?v=1", "/%61%20b.txt#top"] {
             assert_eq!(pages.find(target), Some(&page), "{target}");
         }
-        for target in ["/", "/a%20b", "/a%2", "/a%zzb.txt", "/%ff", "", "/../a%20b.txt"] {
+        pages.insert("/app/index.html", page.clone());
+        assert_eq!(pages.find("/app/?x"), Some(&page));
+        for target in ["/", "/app", "/a%20b", "/a%2", "/a%zzb.txt", "/%ff", "", "/../a%20b.txt"] {
             assert_eq!(pages.find(target), None, "{target}");
         }
     }

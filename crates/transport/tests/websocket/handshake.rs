@@ -139,7 +139,7 @@ fn text_of_a_peer_cannot_break_a_line_of_the_log() {
 #[test]
 fn page_is_served_and_then_the_connection_ends() {
     let mut pages = Pages::default();
-    pages.insert("/", Page { content_type: "text/html", body: (*b"<p>").into() });
+    pages.insert("/index.html", Page { content_type: "text/html", body: (*b"<p>").into() });
     let settings = ServerSettings { pages: Some(pages.into()), ..ServerSettings::default() };
     for (request, end) in [
         ("GET / HTTP/1.0\r\n\r\n", "\r\nConnection: close\r\n\r\n<p>"),
