@@ -37,7 +37,7 @@ pub use control::{Authority, Control, Unavailable};
 pub use data::{DataError, DataOptions};
 pub use durable_store::{Attendant, DurableStore, Opened, ReplayError};
 pub use listen::ListenError;
-pub use log::{Log, LogDestination, LogSettings, LogType, LogTypes};
+pub use log::{ClientLog, Log, LogDestination, LogSettings, LogType, LogTypes};
 pub use mailbox::{Arrival, Letter, Mailbox, Wake};
 pub use memory_store::MemoryStore;
 pub use mio_network::MioNetwork;
