@@ -1,8 +1,9 @@
 //! CONNECT, and AUTH (sections 3.1, 3.15, 4.12): from bytes to a client with a session.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use ferrymq_codec::{Auth, Connect, ReasonCode, TopicFilter};
+use ferrymq_codec::{Auth, Connect, ReasonCode, TopicFilter, TopicName};
 use ferrymq_protocol::error::ProtocolError;
 use ferrymq_protocol::limits::ServerLimits;
 use ferrymq_protocol::server::{self, Link, Received, Reply, Welcome};
@@ -11,10 +12,10 @@ use std::hash::BuildHasher;
 
 use crate::access::{Question, Verdict};
 use crate::cause::Cause;
-use crate::connection::Phase;
+use crate::connection::{Connection, Phase};
 use crate::durability::Progress;
-use crate::identity::{ConnectionId, RecordNumber, SessionNumber, SessionRef, ShardIndex};
-use crate::listener_profile::IdentitySource;
+use crate::identity::{ConnectionId, RecordNumber, SessionNumber, SessionRef};
+use crate::listener_profile::{IdentitySource, ListenerProfile};
 use crate::notice::{Connected, Interests, Notice, Summary, WillSummary};
 use crate::session::{ConnectionRef, Session};
 use crate::shard::{Shard, Step, session_of};
@@ -75,48 +76,41 @@ impl Shard {
         raw: &[u8],
         now: Instant,
     ) -> Step {
-        if connect.client_id.is_empty() && !server::may_assign_client_id(connect) {
-            return self.refuse(id, connect, ReasonCode::ClientIdentifierNotValid, now);
-        }
-        let arrival = self.arrival(connect.client_id);
-        if arrival.client_id.len() > usize::from(self.limits_of(id).client_id_maximum) {
-            return self.refuse(id, connect, ReasonCode::ClientIdentifierNotValid, now);
-        }
-        let home = self.directory.home(&arrival.client_id);
         let Some(connection) = self.connections.get_mut(id) else {
             return Step::Ended;
         };
-        if home != self.index && connection.phase == Phase::AwaitingConnect {
+        let terms = self.effects.profiles.terms(connection.profile);
+        let (profile, limits) = (Arc::clone(&terms.profile), terms.limits);
+        let named = take_username(connection, connect, &profile);
+        let arrival = match named.and_then(|()| self.arrival(id, connect)) {
+            Ok(arrival) => arrival,
+            Err(reason) => return self.refuse(id, connect, reason, now),
+        };
+        let home = self.directory.home(&arrival.client_id);
+        if home != self.index && self.awaits_connect(id) {
             return Step::Move(home);
         }
-        let profile = &self.effects.profiles.terms(connection.profile).profile;
-        match profile.identity {
-            IdentitySource::None if !profile.allow_anonymous => {
+        let will_topic = connect.will.as_ref().map(|will| profile.mount_point.mount(will.topic));
+        let will_topic = match will_topic.transpose() {
+            // [MQTT-3.1.2-8] would let a client speak for the broker.
+            Ok(Some(topic)) if topic.starts_with("$SYS/") => {
                 return self.refuse(id, connect, ReasonCode::NotAuthorized, now);
             }
-            IdentitySource::None => connection.username = connect.username.map(Box::from),
-            IdentitySource::CommonName | IdentitySource::Subject => {
-                if connection.username.is_none() {
-                    let reason = ReasonCode::BadUserNameOrPassword;
-                    return self.refuse(id, connect, reason, now);
-                }
-            }
+            Ok(topic) => topic,
+            Err(_) => return self.refuse(id, connect, ReasonCode::TopicNameInvalid, now),
+        };
+        if let Err(reason) = server::check_connect(connect, &limits) {
+            return self.refuse(id, connect, reason, now);
         }
-        let method = connect.properties.authentication_method();
-        let question = match method {
+        let question = match connect.properties.authentication_method() {
             Some(method) => {
                 let data = connect.properties.authentication_data();
                 Question::Authenticate { method, data }
             }
-            None => Question::Connect {
-                password: connect.password,
-                will_topic: connect.will.as_ref().map(|will| will.topic.as_str()),
-            },
+            None => {
+                Question::Connect { password: connect.password, will_topic: will_topic.as_deref() }
+            }
         };
-        // [MQTT-3.1.2-8] would let a client speak for the broker.
-        if connect.will.as_ref().is_some_and(|will| will.topic.as_str().starts_with("$SYS/")) {
-            return self.refuse(id, connect, ReasonCode::NotAuthorized, now);
-        }
         let known_id = if arrival.assigned { "" } else { &*arrival.client_id };
         match self.ask(id, known_id, 0, &question, now) {
             None => Step::Park,
@@ -205,8 +199,12 @@ impl Shard {
         {
             return session.client_id.clone();
         }
+        let terms = self.effects.profiles.terms(connection.profile);
+        if terms.profile.use_username_as_client_id {
+            return connection.username.clone().unwrap_or_default();
+        }
         let raw = connection.connect.as_deref().unwrap_or_default();
-        match server::receive_connect(raw, &self.limits_of(id)) {
+        match server::receive_connect(raw, &terms.limits) {
             Ok(Received::Packet(connect, _)) => Box::from(connect.client_id),
             _ => Box::default(),
         }
@@ -263,8 +261,10 @@ impl Shard {
         else {
             return Step::Ended;
         };
-        let arrival = self.arrival(connect.client_id);
-        self.welcome(id, &connect, &arrival, data, now)
+        match self.arrival(id, &connect) {
+            Ok(arrival) => self.welcome(id, &connect, &arrival, data, now),
+            Err(reason) => self.refuse(id, &connect, reason, now),
+        }
     }
 
     fn write_auth(&mut self, id: ConnectionId, reason: ReasonCode, data: Option<&[u8]>) {
@@ -322,7 +322,7 @@ impl Shard {
             server_keep_alive: (keep_alive != connect.keep_alive).then_some(keep_alive),
             authentication_data,
         };
-        self.say_connected(id, connect, expiry, &welcome);
+        self.say_connected(id, connect, arrival, expiry, &welcome);
         if let Some(connection) = self.connections.get_mut(id) {
             connection.phase = Phase::Opening;
             connection.reply_later(Reply::ConnAck(Box::new(welcome)), after, &mut self.effects);
@@ -335,6 +335,7 @@ impl Shard {
         &mut self,
         id: ConnectionId,
         connect: &Connect<'_>,
+        arrival: &Arrival<'_>,
         session_expiry_interval: u32,
         welcome: &Welcome,
     ) {
@@ -345,7 +346,7 @@ impl Shard {
             return;
         };
         let connected = Connected {
-            client_id: welcome.assigned_client_id.as_deref().unwrap_or(connect.client_id),
+            client_id: &arrival.client_id,
             peer: connection.peer,
             listener: &self.effects.profiles.terms(connection.profile).profile,
             version: connect.version,
@@ -457,16 +458,20 @@ impl Shard {
         grant: Grant,
         connect: &Connect<'_>,
     ) -> Option<RecordNumber> {
-        if let Some(connection) = self.connections.get_mut(id) {
-            connection.link = Some(link);
-            connection.session = Some(place.slot);
-        }
+        let connection = self.connections.get_mut(id)?;
+        connection.link = Some(link);
+        connection.session = Some(place.slot);
+        let mount_point = &self.effects.profiles.terms(connection.profile).profile.mount_point;
+        let will = connect.will.as_ref().and_then(|will| {
+            let topic = mount_point.mount(will.topic).ok()?;
+            Some(Box::new(Will::new(will, TopicName::trusted(&topic), place.number)))
+        });
         let session = session_of(&mut self.sessions, place)?;
         session.connection = Some(ConnectionRef(id));
         session.expiry_interval = grant.expiry;
         session.sleepers = grant.sleepers;
         session.expires = Instant::FAR_FUTURE;
-        session.will = connect.will.as_ref().map(|will| Box::new(Will::new(will, place.number)));
+        session.will = will;
         if connect.clean_start {
             session.forget_received(&mut self.effects);
         }
@@ -544,26 +549,49 @@ impl Shard {
         self.sessions.get(slot as usize).is_some_and(|session| *session.client_id == *client_id)
     }
 
-    /// Who connects with this client identifier; if it is empty, with one that we make up.
-    fn arrival<'a>(&mut self, client_id: &'a str) -> Arrival<'a> {
-        let assigned = client_id.is_empty();
-        let client_id = match assigned {
-            true => Cow::Owned(self.make_up_client_id()),
-            false => Cow::Borrowed(client_id),
+    /// Who connects: with the client identifier of CONNECT or, where the listener says so, with the
+    /// user name; without one, with a client identifier that we make up. The reason if nobody can.
+    fn arrival<'a>(
+        &mut self,
+        id: ConnectionId,
+        connect: &Connect<'a>,
+    ) -> Result<Arrival<'a>, ReasonCode> {
+        let connection = self.connections.get(id).ok_or(ReasonCode::UnspecifiedError)?;
+        let terms = self.effects.profiles.terms(connection.profile);
+        let client_id = match terms.profile.use_username_as_client_id {
+            true => {
+                let username = connection.username.clone().ok_or(ReasonCode::NotAuthorized)?;
+                Cow::Owned(username.into_string())
+            }
+            false => Cow::Borrowed(connect.client_id),
         };
-        Arrival { client_id, assigned }
+        if client_id.len() > usize::from(terms.limits.client_id_maximum) {
+            return Err(ReasonCode::ClientIdentifierNotValid);
+        }
+        if !client_id.is_empty() {
+            return Ok(Arrival { client_id, assigned: false });
+        }
+        if !terms.profile.allow_zero_length_client_id || !server::may_assign_client_id(connect) {
+            return Err(ReasonCode::ClientIdentifierNotValid);
+        }
+        let profile = Arc::clone(&terms.profile);
+        let client_id = Cow::Owned(self.make_up_client_id(&profile.auto_id_prefix));
+        Ok(Arrival { client_id, assigned: true })
     }
 
     /// A client identifier that nobody has, and whose home is this shard.
-    fn make_up_client_id(&mut self) -> String {
+    fn make_up_client_id(&mut self, prefix: &str) -> String {
         loop {
-            let id = format!("auto-{:016x}", self.next_random());
-            if self.directory.home(&id) == ShardIndex(self.index.0)
-                && self.find_session(&id).is_none()
-            {
+            let id = format!("{prefix}{:016x}", self.next_random());
+            if self.directory.home(&id) == self.index && self.find_session(&id).is_none() {
                 return id;
             }
         }
+    }
+
+    /// Whether a connection is where it was accepted and has not come any further.
+    fn awaits_connect(&self, id: ConnectionId) -> bool {
+        self.connections.get(id).is_some_and(|found| found.phase == Phase::AwaitingConnect)
     }
 
     /// `SplitMix64`: a client identifier is no secret, it must only be new.
@@ -573,5 +601,25 @@ impl Shard {
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         mixed ^ (mixed >> 31)
+    }
+}
+
+/// Gives a connection the user name of CONNECT, unless that of its certificate counts. The reason if
+/// it lacks the one that it must have.
+fn take_username(
+    connection: &mut Connection,
+    connect: &Connect<'_>,
+    profile: &ListenerProfile,
+) -> Result<(), ReasonCode> {
+    match profile.identity {
+        IdentitySource::None if !profile.allow_anonymous => Err(ReasonCode::NotAuthorized),
+        IdentitySource::None => {
+            connection.username = connect.username.map(Box::from);
+            Ok(())
+        }
+        IdentitySource::CommonName | IdentitySource::Subject => match connection.username {
+            Some(_) => Ok(()),
+            None => Err(ReasonCode::BadUserNameOrPassword),
+        },
     }
 }

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use ferrymq_codec::{Delivery, PacketId};
-use ferrymq_protocol::server::{Link, Outgoing, Reply, TooLarge};
+use ferrymq_protocol::server::{Link, Outgoing, Reply};
 use ferrymq_protocol::time::Instant;
 
 use crate::access::Verdict;
@@ -116,6 +116,11 @@ pub(crate) struct OpenQuestion {
     pub(crate) verdicts: Vec<(usize, Verdict)>,
 }
 
+/// The message is too large for the client, or its topic is not behind the client's mount point. It
+/// must be dropped as if it had been sent [MQTT-3.1.2-25].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unsendable;
+
 /// How a message is written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Writing<'a> {
@@ -169,13 +174,15 @@ impl Connection {
         writing: Writing<'_>,
         effects: &mut Effects,
         now: Instant,
-    ) -> Result<(), TooLarge> {
+    ) -> Result<(), Unsendable> {
         self.begin_writing(effects);
         let Some(link) = &mut self.link else {
             return Ok(());
         };
         let publication = &parcel.publication;
-        let (topic, payload) = (publication.topic, publication.payload);
+        let payload = publication.payload;
+        let mount_point = &effects.profiles.terms(self.profile).profile.mount_point;
+        let topic = mount_point.unmount(publication.topic).ok_or(Unsendable)?;
         let outgoing = Outgoing {
             dup: writing.dup,
             delivery: writing.delivery,
@@ -186,7 +193,7 @@ impl Connection {
             subscription_identifiers: writing.identifiers,
             payload_length: payload.len(),
         };
-        link.publish_head(&outgoing, self.output.bytes())?;
+        link.publish_head(&outgoing, self.output.bytes()).map_err(|_| Unsendable)?;
         if payload.len() >= SHARED_FROM {
             self.output.share(Arc::clone(parcel.message()));
         } else {

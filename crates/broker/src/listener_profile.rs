@@ -35,6 +35,8 @@ pub struct ListenerProfile {
     pub use_username_as_client_id: bool,
     /// What of a client's certificate is its user name. Who has none is refused.
     pub identity: IdentitySource,
+    /// Whether a client without an identifier is given one; if not, it is refused.
+    pub allow_zero_length_client_id: bool,
     /// How the client identifiers begin that we make up.
     pub auto_id_prefix: Box<str>,
     /// Whether a client may come in that has not proved who it is. A user name proves nothing as
@@ -98,6 +100,7 @@ impl Default for ListenerProfile {
             maximum_packet_size: None,
             use_username_as_client_id: false,
             identity: IdentitySource::None,
+            allow_zero_length_client_id: true,
             auto_id_prefix: Box::from("auto-"),
             allow_anonymous: true,
         }

@@ -50,7 +50,9 @@ impl Shard {
         };
         debug_assert_eq!(connection.phase, Phase::Open);
         let topic = link.topic(publish)?;
-        let topic = topic.name();
+        let mount_point = &self.effects.profiles.terms(connection.profile).profile.mount_point;
+        let topic = mount_point.mount(topic.name())?;
+        let topic = TopicName::trusted(&topic);
         let Some(session) = self.sessions.get(slot as usize) else {
             return Ok(Step::Ended);
         };

@@ -4,7 +4,7 @@
 //! A subscription is in the directory before its SUBACK is in line, and its retained messages are
 //! looked up after that, by a cursor: so many a turn, and only while the connection takes them.
 
-use std::iter;
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
@@ -34,15 +34,30 @@ impl Shard {
         now: Instant,
     ) -> Step {
         let client_id = self.client_id_of(id);
-        let mut verdicts = Vec::with_capacity(subscribe.filters.len());
+        let Some(profile) = self.profile(id).map(Arc::clone) else {
+            return Step::Ended;
+        };
+        let mut wanted = Vec::with_capacity(subscribe.filters.len());
         let most = self.limits.filters_per_packet;
-        for (nth, (filter, options)) in subscribe.filters.iter().take(most).enumerate() {
-            let question =
-                Question::Subscribe { filter: filter.as_str(), qos: options.maximum_qos };
-            match self.ask(id, &client_id, nth, &question, now) {
-                Some(verdict) => verdicts.push(verdict),
-                None => return Step::Park,
-            }
+        for (nth, (filter, options)) in subscribe.filters.iter().enumerate() {
+            let options = SubscriptionOptions {
+                // What is granted may be less than what was asked for [MQTT-3.9.3-2].
+                maximum_qos: options.maximum_qos.min(profile.maximum_qos),
+                ..options
+            };
+            let (filter, verdict) = match profile.mount_point.mount_filter(filter) {
+                Err(error) => (Cow::Borrowed(filter.as_str()), Verdict::Deny(error.reason())),
+                Ok(filter) if nth >= most => (filter, TOO_MANY),
+                Ok(filter) => {
+                    let question =
+                        Question::Subscribe { filter: &filter, qos: options.maximum_qos };
+                    match self.ask(id, &client_id, nth, &question, now) {
+                        Some(verdict) => (filter, verdict),
+                        None => return Step::Park,
+                    }
+                }
+            };
+            wanted.push((filter, options, verdict));
         }
         let Some(place) = self.place_of(id) else {
             return Step::Ended;
@@ -53,11 +68,9 @@ impl Shard {
         if self.effects.notices.wants(Interests::PACKETS) {
             self.effects.notices.received(id, Summary::Subscribe(subscribe.packet_id));
         }
-        let reasons = subscribe
-            .filters
-            .iter()
-            .zip(verdicts.into_iter().chain(iter::repeat(TOO_MANY)))
-            .map(|((filter, options), verdict)| {
+        let reasons = wanted
+            .into_iter()
+            .map(|(filter, options, verdict)| {
                 let reason = match verdict {
                     Verdict::Deny(reason) => {
                         self.effects.metrics().access_denied.add(1);
@@ -68,13 +81,14 @@ impl Shard {
                         ReasonCode::QuotaExceeded
                     }
                     Verdict::Allow(_) | Verdict::Continue(_) => {
+                        let filter = TopicFilter::trusted(&filter);
                         self.add_subscription(place, filter, options, identifier)
                     }
                 };
                 if self.effects.notices.wants(Interests::SUBSCRIPTIONS) {
                     self.effects.notices.say(&Notice::Subscribed {
                         client_id: &client_id,
-                        filter: filter.as_str(),
+                        filter: &filter,
                         qos: options.maximum_qos,
                         reason,
                     });
@@ -88,13 +102,18 @@ impl Shard {
 
     /// A client unsubscribes. What was on its way to it still arrives.
     pub(crate) fn unsubscribe(&mut self, id: ConnectionId, unsubscribe: &Unsubscribe<'_>) {
-        let Some(place) = self.place_of(id) else {
+        let (Some(place), Some(profile)) = (self.place_of(id), self.profile(id).map(Arc::clone))
+        else {
             return;
         };
         let reasons = unsubscribe
             .filters
             .iter()
             .map(|filter| {
+                let Ok(filter) = profile.mount_point.mount_filter(filter) else {
+                    return ReasonCode::NoSubscriptionExisted;
+                };
+                let filter = TopicFilter::trusted(&filter);
                 let reason = match self.remove_subscription(place, filter) {
                     true => ReasonCode::Success,
                     false => ReasonCode::NoSubscriptionExisted,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ferrymq_codec::{PropertyBuffer, Will as ConnectWill};
+use ferrymq_codec::{PropertyBuffer, TopicName, Will as ConnectWill};
 use ferrymq_protocol::time::Instant;
 
 use crate::identity::SessionNumber;
@@ -21,10 +21,15 @@ pub(crate) struct Will {
 }
 
 impl Will {
-    pub(crate) fn new(will: &ConnectWill<'_>, publisher: SessionNumber) -> Self {
+    /// The will of a CONNECT. `topic` is its topic with the mount point.
+    pub(crate) fn new(
+        will: &ConnectWill<'_>,
+        topic: TopicName<'_>,
+        publisher: SessionNumber,
+    ) -> Self {
         let relayed = PropertyBuffer::relayed(will.properties);
         let publication = Publication {
-            topic: will.topic,
+            topic,
             properties: relayed.as_properties(),
             payload: will.payload,
             qos: will.qos,
@@ -33,7 +38,7 @@ impl Will {
             publisher,
         };
         Self {
-            message: Arc::new(Message::new(&publication, Arc::from(will.topic.as_str()))),
+            message: Arc::new(Message::new(&publication, Arc::from(topic.as_str()))),
             expiry_interval: will.properties.message_expiry_interval(),
             delay_interval: will.properties.will_delay_interval().unwrap_or(0),
             due: None,

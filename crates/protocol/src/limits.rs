@@ -47,8 +47,8 @@ pub struct ServerLimits {
     /// The highest topic alias that we use towards a client; a client's own Topic Alias Maximum can
     /// only lower it.
     pub send_topic_alias_maximum: u16,
-    /// The longest Keep Alive in seconds; a client that asks for more, or for none, is given this.
-    /// 0: no limit.
+    /// The longest Keep Alive in seconds; a client that asks for more, or for none, is given this or,
+    /// before MQTT 5.0, refused. 0: no limit.
     pub keep_alive_maximum: u16,
     /// The longest Session Expiry Interval in seconds.
     pub session_expiry_maximum: u32,

@@ -15,9 +15,9 @@ use alloc::vec::Vec;
 use core::num::NonZeroU32;
 
 use ferrymq_codec::{
-    Acknowledgement, Auth, ConnAck, Connect, Delivery, Disconnect, Frame, Framing, Packet,
-    PacketId, PacketType, Properties, Property, PropertyBuffer, Publish, PublishEncoder,
-    ReasonCode, ReasonCodes, SubAck, TopicName, Version,
+    Acknowledgement, Auth, ConnAck, Connect, DecodeError, Delivery, Disconnect, Frame, Framing,
+    Packet, PacketId, PacketType, Properties, Property, PropertyBuffer, Publish, PublishEncoder,
+    QoS, ReasonCode, ReasonCodes, SubAck, TopicName, Version,
 };
 
 use crate::alias::{InboundAliases, OutboundAliases, Written};
@@ -54,6 +54,10 @@ pub fn receive_connect<'a>(
     match Frame::parse(bytes, maximum as usize)? {
         Framing::Incomplete { needed } => Ok(Received::Incomplete { needed }),
         Framing::Complete(frame) => match frame.decode(Version::V5)? {
+            // [MQTT-3.1.2-2]
+            Packet::Connect(connect) if !limits.versions.contains(connect.version) => {
+                Err(DecodeError::UnsupportedProtocolVersion.into())
+            }
             Packet::Connect(connect) => Ok(Received::Packet(connect, frame.length())),
             _ => Err(ProtocolError::NotConnect),
         },
@@ -212,8 +216,10 @@ impl Link {
             | PacketType::PingResp => return Err(ProtocolError::WrongDirection),
             _ => frame.decode(self.version)?,
         };
-        if let Packet::Auth(auth) = &packet {
-            self.check_auth(auth)?;
+        match &packet {
+            Packet::Publish(publish) => check_publish(publish, limits)?,
+            Packet::Auth(auth) => self.check_auth(auth)?,
+            _ => {}
         }
         Ok(Received::Packet(packet, frame.length()))
     }
@@ -527,6 +533,42 @@ pub fn granted_session_expiry(connect: &Connect<'_>, limits: &ServerLimits) -> u
     asked.min(limits.session_expiry_maximum)
 }
 
+/// Whether what a client asks for in CONNECT can be granted.
+///
+/// # Errors
+///
+/// The reason to refuse it with.
+pub fn check_connect(connect: &Connect<'_>, limits: &ServerLimits) -> Result<(), ReasonCode> {
+    let maximum = limits.keep_alive_maximum;
+    let is_patient = connect.keep_alive == 0 || connect.keep_alive > maximum;
+    if connect.version != Version::V5 && maximum > 0 && is_patient {
+        // It cannot be told of another keep alive. The return code is the one that brokers with such
+        // a limit have always given for this.
+        return Err(ReasonCode::ClientIdentifierNotValid);
+    }
+    match &connect.will {
+        // [MQTT-3.2.2-12]
+        Some(will) if will.qos > limits.maximum_qos => Err(ReasonCode::QoSNotSupported),
+        // [MQTT-3.2.2-13]
+        Some(will) if will.retain && !limits.retain_available => {
+            Err(ReasonCode::RetainNotSupported)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether a client may publish like this: a client of MQTT 5.0 was told in CONNACK (sections
+/// 3.2.2.3.4 and 3.2.2.3.5).
+fn check_publish(publish: &Publish<'_>, limits: &ServerLimits) -> Result<(), ProtocolError> {
+    if publish.delivery.qos() > limits.maximum_qos {
+        return Err(ProtocolError::QoSNotSupported);
+    }
+    if publish.retain && !limits.retain_available {
+        return Err(ProtocolError::RetainNotSupported);
+    }
+    Ok(())
+}
+
 /// Whether a client without an identifier may be given one: before MQTT 5.0 only with a clean
 /// session [MQTT-3.1.3-8], in MQTT 3.1 not at all.
 pub fn may_assign_client_id(connect: &Connect<'_>) -> bool {
@@ -541,8 +583,6 @@ pub fn may_assign_client_id(connect: &Connect<'_>) -> bool {
 pub fn granted_keep_alive(connect: &Connect<'_>, limits: &ServerLimits) -> u16 {
     match (connect.keep_alive, limits.keep_alive_maximum) {
         (asked, 0) => asked,
-        // Only MQTT 5.0 can be told of another keep alive than it asked for.
-        (asked, _) if connect.version != Version::V5 => asked,
         (0, maximum) => maximum,
         (asked, maximum) => asked.min(maximum),
     }
@@ -563,8 +603,11 @@ fn welcome_properties<'a>(
         welcome.session_expiry_interval.map(Property::SessionExpiryInterval),
         method.map(Property::AuthenticationMethod),
         welcome.authentication_data.as_deref().map(Property::AuthenticationData),
+        (!limits.retain_available).then_some(Property::RetainAvailable(false)),
         NonZeroU32::new(limits.maximum_packet_size).map(Property::MaximumPacketSize),
         receive_maximum.map(Property::ReceiveMaximum),
+        // [MQTT-3.2.2-9]
+        (limits.maximum_qos < QoS::ExactlyOnce).then_some(Property::MaximumQoS(limits.maximum_qos)),
     ]
     .into_iter()
     .flatten()
