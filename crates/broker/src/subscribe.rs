@@ -41,7 +41,7 @@ impl Shard {
         let most = self.limits.filters_per_packet;
         for (nth, (filter, options)) in subscribe.filters.iter().enumerate() {
             let options = SubscriptionOptions {
-                // What is granted may be less than what was asked for [MQTT-3.9.3-2].
+                // What is granted may be less than what was asked for (section 3.9.3).
                 maximum_qos: options.maximum_qos.min(profile.maximum_qos),
                 ..options
             };
