@@ -4,6 +4,7 @@
 
 mod broker_operations;
 mod client_link;
+mod configuration;
 mod decode;
 mod encode_decode;
 mod log_replay;
@@ -18,6 +19,7 @@ mod world;
 
 pub use broker_operations::broker_operations;
 pub use client_link::client_link;
+pub use configuration::configuration;
 pub use decode::decode;
 pub use encode_decode::encode_decode;
 pub use log_replay::log_replay;

@@ -23,8 +23,9 @@ pub fn proxy_header(data: &[u8]) {
     }
 }
 
-/// What these pieces say, and what follows; or what is wrong.
-fn read(settings: ServerSettings, pieces: &[&[u8]]) -> Result<Option<(Proxied, Vec<u8>)>, String> {
+/// What these pieces say, and what follows. What is wrong may be found earlier in pieces, and
+/// therefore for another reason.
+fn read(settings: ServerSettings, pieces: &[&[u8]]) -> Result<Option<(Proxied, Vec<u8>)>, Wrong> {
     let mut reader = HeaderReader::new(settings);
     for (number, piece) in pieces.iter().enumerate() {
         let said = reader.read(piece).map_err(|_| Wrong)?;

@@ -19,6 +19,11 @@ fn client_link() {
 }
 
 #[test]
+fn configuration() {
+    run(ferrymq_fuzz::configuration, CONFIGURATIONS, 1_500);
+}
+
+#[test]
 fn decode() {
     run(ferrymq_fuzz::decode, PACKETS, 50_000);
 }
@@ -82,6 +87,21 @@ const OPERATIONS: &[&[u8]] = &[
       \x00\0\x07\x00\x01\x03\
       \x09\x01\0\x0D\x05\0\x01\x01\0\x01\x09\x01\0\x31\x09\x01\x02\x3E\
       \x08\0\x01\x09\x01\0\x01\x04\x01",
+];
+
+/// Good data for the target that reads a configuration: whose defaults, and a file.
+const CONFIGURATIONS: &[&[u8]] = &[
+    b"\0# A comment\nlistener 1883\nmax_connections 10\nmount_point a/\nallow_anonymous true\n",
+    b"\x01per_listener_settings true\nport 1884\nbind_address localhost\nmax_qos 1\n\
+      accept_protocol_versions 4,5\nmax_queued_messages 0\npersistent_client_expiration 2w\n",
+    b"\x01listener 8883\ncafile ca.crt\ncertfile a.crt\nkeyfile a.key\nrequire_certificate true\n\
+      use_subject_as_username 1\ntls_version tlsv1.3\nciphers ECDHE-RSA-AES128-GCM-SHA256\n",
+    b"\0listener 0 /run/mqtt.sock\nlistener 9001\nprotocol websockets\nhttp_dir www\n\
+      websockets_origin https://example.org\nenable_proxy_protocol 2\n",
+    b"\x01log_dest file mosquitto.log\nlog_type error\nlog_type all\nlog_timestamp_format %Y\n\
+      persistence true\npersistence_location data/\nautosave_interval 60\nsys_interval 1\n",
+    b"\x01connection bridge\naddress example.org:1883\ntopic # both 2 a/ b/\npassword_file p\n\
+      include_dir conf.d\nlistner 1883\n",
 ];
 
 /// Good data for the target that receives as a server: version and shards, lengths of the pieces,
