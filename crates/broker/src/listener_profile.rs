@@ -112,4 +112,9 @@ impl Newcomer {
     pub const fn new(peer: Peer, profile: Arc<ListenerProfile>, opened: Instant) -> Self {
         Self { peer, profile, certified: None, opened }
     }
+
+    /// What holds for it as one of its listener's connections.
+    pub const fn profile(&self) -> &Arc<ListenerProfile> {
+        &self.profile
+    }
 }

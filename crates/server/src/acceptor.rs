@@ -1,17 +1,49 @@
-//! The listeners of a shard, and how many connections the broker may have.
+//! The listeners of a shard, and how many connections the broker and each listener may have.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use ferrymq_broker::ListenerProfile;
 use ferrymq_protocol::time::Instant;
+use ferrymq_transport::ServerTransport;
 
 use crate::network::Network;
 
-/// How many connections a broker may have, and how many it has.
+/// How many connections a broker may have, and how many it has: in all, and through those of its
+/// listeners that have a limit of their own.
 #[derive(Debug)]
 pub struct Admission {
-    limit: usize,
-    count: AtomicUsize,
+    places: Places,
+    /// Whether there is a listener with a limit.
+    has_limited: AtomicBool,
+    limited: Mutex<Vec<(Weak<ListenerProfile>, Arc<Places>)>>,
+}
+
+/// Places for connections.
+#[derive(Debug)]
+pub struct Places {
+    limit: AtomicUsize,
+    taken: AtomicUsize,
+}
+
+/// What holds for those who come to a listener.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// What holds for them in the broker.
+    pub profile: Arc<ListenerProfile>,
+    /// How many of them there may be, if that has a limit.
+    pub places: Option<Arc<Places>>,
+    /// What stands between their sockets and MQTT.
+    pub transport: ServerTransport,
+}
+
+/// A listener with its terms. Sockets of the same listener share them.
+#[derive(Debug)]
+pub struct Entrance<L> {
+    /// Where connections come from.
+    pub listener: L,
+    /// What holds for them.
+    pub terms: Arc<Terms>,
 }
 
 /// The listeners of a shard.
@@ -23,43 +55,133 @@ pub(crate) struct Acceptor<L> {
 }
 
 pub(crate) struct Listening<L> {
-    pub(crate) listener: L,
+    pub(crate) entrance: Entrance<L>,
     /// Whether connections may wait.
     pub(crate) ready: bool,
+}
+
+/// Why a connection is not let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Full {
+    #[error("too many connections")]
+    Broker,
+    #[error("too many connections to this listener")]
+    Listener,
 }
 
 impl Admission {
     /// Nobody is there yet.
     pub const fn new(limit: usize) -> Self {
-        Self { limit, count: AtomicUsize::new(0) }
+        Self {
+            places: Places::new(limit),
+            has_limited: AtomicBool::new(false),
+            limited: Mutex::new(Vec::new()),
+        }
     }
 
-    /// Lets one more in, if the limit allows.
-    pub(crate) fn enter(&self) -> bool {
-        let entered = self.count.fetch_add(1, Ordering::Relaxed) < self.limit;
+    /// Changes how many connections there may be. Those that are there stay.
+    pub(crate) fn set_limit(&self, limit: usize) {
+        self.places.set_limit(limit);
+    }
+
+    /// Makes known to whose connections these terms apply, before the first of them comes.
+    pub(crate) fn introduce(&self, terms: &Terms) {
+        let Some(places) = &terms.places else {
+            return;
+        };
+        let mut limited = self.limited();
+        // Whose last connection has gone is not asked for any more.
+        limited.retain(|(profile, _)| profile.strong_count() > 0);
+        limited.push((Arc::downgrade(&terms.profile), Arc::clone(places)));
+        self.has_limited.store(true, Ordering::Relaxed);
+    }
+
+    /// Lets one more in, if the limits allow.
+    pub(crate) fn enter(&self, terms: &Terms) -> Result<(), Full> {
+        if !self.places.enter() {
+            return Err(Full::Broker);
+        }
+        if terms.places.as_ref().is_some_and(|places| !places.enter()) {
+            self.places.leave();
+            return Err(Full::Listener);
+        }
+        Ok(())
+    }
+
+    /// A connection through the listener with this profile has ended.
+    pub(crate) fn leave(&self, profile: &Arc<ListenerProfile>) {
+        self.places.leave();
+        if self.has_limited.load(Ordering::Relaxed) {
+            let profile = Arc::as_ptr(profile);
+            let limited = self.limited();
+            let found = limited.iter().find(|(known, _)| known.as_ptr() == profile);
+            if let Some((_, places)) = found {
+                places.leave();
+            }
+        }
+    }
+
+    fn limited(&self) -> MutexGuard<'_, Vec<(Weak<ListenerProfile>, Arc<Places>)>> {
+        self.limited.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Places {
+    /// So many places, all of them free.
+    pub const fn new(limit: usize) -> Self {
+        Self { limit: AtomicUsize::new(limit), taken: AtomicUsize::new(0) }
+    }
+
+    /// Changes how many there are. Who has one keeps it.
+    pub(crate) fn set_limit(&self, limit: usize) {
+        self.limit.store(limit, Ordering::Relaxed);
+    }
+
+    fn enter(&self) -> bool {
+        let limit = self.limit.load(Ordering::Relaxed);
+        let entered = self.taken.fetch_add(1, Ordering::Relaxed) < limit;
         if !entered {
             self.leave();
         }
         entered
     }
 
-    pub(crate) fn leave(&self) {
-        self.count.fetch_sub(1, Ordering::Relaxed);
+    fn leave(&self) {
+        self.taken.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl<L> Entrance<L> {
+    /// A listener for which nothing special holds.
+    pub fn new(listener: L) -> Self {
+        Self { listener, terms: Arc::default() }
     }
 }
 
 impl<L> Acceptor<L> {
-    pub(crate) fn new(listeners: Vec<L>, admission: Arc<Admission>) -> Self {
+    pub(crate) fn new(entrances: Vec<Entrance<L>>, admission: Arc<Admission>) -> Self {
+        let mut acceptor = Self { listeners: Vec::new(), admission, again_at: None };
+        acceptor.open(entrances);
+        acceptor
+    }
+
+    pub(crate) fn open(&mut self, entrances: Vec<Entrance<L>>) {
         // Those who came before we were registered are not announced on every system.
-        let listeners =
-            listeners.into_iter().map(|listener| Listening { listener, ready: true }).collect();
-        Self { listeners, admission, again_at: None }
+        self.listeners =
+            entrances.into_iter().map(|entrance| Listening { entrance, ready: true }).collect();
     }
 
     pub(crate) fn mark_ready(&mut self, number: u32) {
         if let Some(listening) = self.listeners.get_mut(number as usize) {
             listening.ready = true;
         }
+    }
+
+    /// Whether the connections of this listener begin with a handshake that costs much.
+    pub(crate) fn is_costly(&self, number: usize) -> bool {
+        self.listeners
+            .get(number)
+            .is_some_and(|listening| listening.entrance.terms.transport.tls.is_some())
     }
 
     pub(crate) fn has_work(&self) -> bool {
@@ -73,7 +195,50 @@ impl<L> Acceptor<L> {
     pub(crate) fn stop<N: Network<Listener = L>>(&mut self, network: &mut N) {
         self.again_at = None;
         for listening in self.listeners.drain(..) {
-            network.unlisten(listening.listener);
+            network.unlisten(listening.entrance.listener);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms(places: &Arc<Places>) -> Terms {
+        Terms { places: Some(Arc::clone(places)), ..Terms::default() }
+    }
+
+    #[test]
+    fn places_of_the_broker_and_of_a_listener_are_given_back_with_each_connection() {
+        let admission = Admission::new(3);
+        let limited = terms(&Arc::new(Places::new(1)));
+        let open = Terms::default();
+        admission.introduce(&limited);
+        for _ in 0..10 {
+            assert_eq!(admission.enter(&limited), Ok(()));
+            assert_eq!(admission.enter(&limited), Err(Full::Listener));
+            assert_eq!(admission.enter(&open), Ok(()));
+            assert_eq!(admission.enter(&open), Ok(()));
+            assert_eq!(admission.enter(&open), Err(Full::Broker));
+            admission.leave(&open.profile);
+            admission.leave(&limited.profile);
+            admission.leave(&open.profile);
+        }
+    }
+
+    #[test]
+    fn connections_of_before_a_change_count_after_it() {
+        let admission = Admission::new(10);
+        let places = Arc::new(Places::new(2));
+        let (before, after) = (terms(&places), terms(&places));
+        admission.introduce(&before);
+        assert_eq!(admission.enter(&before), Ok(()));
+        assert_eq!(admission.enter(&before), Ok(()));
+        places.set_limit(1);
+        admission.introduce(&after);
+        admission.leave(&before.profile);
+        assert_eq!(admission.enter(&after), Err(Full::Listener));
+        admission.leave(&before.profile);
+        assert_eq!(admission.enter(&after), Ok(()));
     }
 }

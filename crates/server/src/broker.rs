@@ -11,14 +11,13 @@ use ferrymq_broker::{
 };
 use ferrymq_protocol::time::Instant;
 use ferrymq_store::RealDisk;
-use mio::net::TcpStream;
 
 use crate::clock::Clock;
 use crate::durable_store::{Attendant, DurableStore, Opened};
 use crate::log_threads::{Bells, LogThreads};
 use crate::mailbox::Mailbox;
 use crate::memory_store::MemoryStore;
-use crate::mio_network::MioNetwork;
+use crate::mio_network::{MioMailbox, MioNetwork};
 use crate::network::Network;
 use crate::store::Store;
 
@@ -26,7 +25,7 @@ use crate::store::Store;
 pub(crate) struct Broker {
     pub(crate) shards: Vec<(MioNetwork, Shard)>,
     pub(crate) directory: Arc<Directory>,
-    pub(crate) post: Arc<[Mailbox<TcpStream>]>,
+    pub(crate) post: Arc<[MioMailbox]>,
     pub(crate) store: Arc<dyn Store>,
     /// The threads of a store that has some. They run already.
     pub(crate) log: Option<LogThreads>,
@@ -61,7 +60,7 @@ impl Broker {
             networks.push(network);
             mailboxes.push(Mailbox::new(waker));
         }
-        let post: Arc<[Mailbox<TcpStream>]> = mailboxes.into();
+        let post: Arc<[MioMailbox]> = mailboxes.into();
         let bells = Arc::new(Bells::new(Arc::clone(&post)));
         let attendant: Arc<dyn Attendant> = Arc::<Bells>::clone(&bells);
         let (durable, recovered) =

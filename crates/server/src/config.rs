@@ -4,13 +4,17 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroU16;
+#[cfg(unix)]
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use ferrymq_broker::{Access, AllowAll, Limits, LogEvents, Observer, ShardIndex};
+use ferrymq_broker::{Access, AllowAll, Limits, ListenerProfile, LogEvents, Observer, ShardIndex};
+
+use ferrymq_transport::ServerTransport;
 
 use crate::control::{Authority, Unavailable};
 use crate::data::DataOptions;
+use crate::socket_limits::SocketLimits;
 
 /// What a [`Server`](crate::Server) is made of.
 pub struct ServeOptions {
@@ -42,6 +46,12 @@ pub type WhenBound = Box<dyn FnOnce(&[SocketAddr]) -> io::Result<()>>;
 pub struct Listener {
     /// Where.
     pub bind: Bind,
+    /// What holds for its connections in the broker. Port 0 stands for the port that it has.
+    pub profile: ListenerProfile,
+    /// How many of its connections there may be at a time; `None`: as many as the broker may have.
+    pub maximum_connections: Option<usize>,
+    /// What stands between its sockets and MQTT: PROXY protocol, TLS, WebSocket.
+    pub transport: ServerTransport,
     /// Whether small packets leave at once. A turn writes everything that there is with one call, so
     /// that waiting for more only delays.
     pub no_delay: bool,
@@ -67,6 +77,9 @@ pub enum Bind {
         /// The port.
         port: u16,
     },
+    /// At a Unix socket with this path.
+    #[cfg(unix)]
+    Unix(PathBuf),
 }
 
 /// A kind of addresses.
@@ -76,21 +89,6 @@ pub enum Family {
     V4,
     /// IPv6.
     V6,
-}
-
-/// The limits of a broker's sockets.
-#[derive(Clone, Copy, Debug)]
-pub struct SocketLimits {
-    /// Connections at a time. Never more than the process may open files.
-    pub connections: usize,
-    /// Connections that wait in the kernel until they are accepted.
-    pub backlog: u16,
-    /// How long a connection that we have ended may take to read our last words and close.
-    pub linger: Duration,
-    /// Connections that linger at a time on one shard; beyond that the oldest are closed.
-    pub lingering: usize,
-    /// How long the end of the broker may take.
-    pub shut_down: Duration,
 }
 
 impl Default for ServeOptions {
@@ -111,8 +109,10 @@ impl Default for ServeOptions {
 
 impl Listener {
     /// A listener for plain MQTT.
-    pub const fn new(bind: Bind) -> Self {
-        Self { bind, no_delay: true }
+    pub fn new(bind: Bind) -> Self {
+        let profile = ListenerProfile { port: 0, ..ListenerProfile::default() };
+        let transport = ServerTransport::default();
+        Self { bind, profile, maximum_connections: None, transport, no_delay: true }
     }
 
     /// A listener for plain MQTT at this address.
@@ -153,18 +153,8 @@ impl fmt::Display for Bind {
                 }
             }
             Self::Loopback { port } => write!(formatter, "port {port} of this machine alone"),
-        }
-    }
-}
-
-impl Default for SocketLimits {
-    fn default() -> Self {
-        Self {
-            connections: usize::MAX,
-            backlog: 4096,
-            linger: Duration::from_secs(1),
-            lingering: 1024,
-            shut_down: Duration::from_secs(2),
+            #[cfg(unix)]
+            Self::Unix(path) => path.display().fmt(formatter),
         }
     }
 }

@@ -3,6 +3,8 @@
 
 use ferrymq_broker::ConnectionId;
 
+use crate::wrapping::Wrapping;
+
 /// The connections of a shard, in the places that the shard has given them.
 pub(crate) struct Connections<S> {
     places: Vec<Option<Connection<S>>>,
@@ -19,7 +21,7 @@ pub(crate) struct Connection<S> {
     pub(crate) blocked: bool,
     /// Whether the peer has closed its direction, so that no further event will tell.
     pub(crate) read_closed: bool,
-    pub(crate) parked: Option<Box<Parked>>,
+    pub(crate) extra: Option<Box<Extra>>,
 }
 
 /// How a connection ends.
@@ -51,13 +53,15 @@ pub(crate) enum Input {
     Paused,
 }
 
-/// What an idle connection does not have.
-#[derive(Debug, Default)]
-pub(crate) struct Parked {
+/// What an idle plain connection does not have.
+#[derive(Default)]
+pub(crate) struct Extra {
     /// What was read and not taken: an incomplete packet, or packets that wait.
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) parked: Vec<u8>,
     /// How much was dropped while lingering.
     pub(crate) dropped: usize,
+    /// What stands between the socket and MQTT.
+    pub(crate) wrapping: Option<Box<Wrapping>>,
 }
 
 impl<S> Connections<S> {
@@ -84,7 +88,7 @@ impl<S> Connections<S> {
             input: Input::Idle,
             blocked: false,
             read_closed: false,
-            parked: None,
+            extra: None,
         })
     }
 
@@ -112,7 +116,46 @@ impl<S> Connections<S> {
 impl<S> Connection<S> {
     /// Keeps what was read and not taken.
     pub(crate) fn park(&mut self, bytes: Vec<u8>) {
-        self.parked = (!bytes.is_empty()).then(|| Box::new(Parked { bytes, ..Parked::default() }));
+        match &mut self.extra {
+            Some(extra) => extra.parked = bytes,
+            None if bytes.is_empty() => {}
+            None => self.extra = Some(Box::new(Extra { parked: bytes, ..Extra::default() })),
+        }
+        self.tidy();
+    }
+
+    /// Takes back what was read and not taken.
+    pub(crate) fn unpark(&mut self) -> Vec<u8> {
+        let parked = self.extra.as_mut().map(|extra| std::mem::take(&mut extra.parked));
+        self.tidy();
+        parked.unwrap_or_default()
+    }
+
+    pub(crate) fn wrap(&mut self, wrapping: Option<Box<Wrapping>>) {
+        if wrapping.is_some() {
+            self.extra.get_or_insert_default().wrapping = wrapping;
+        }
+    }
+
+    pub(crate) fn is_wrapped(&self) -> bool {
+        self.extra.as_ref().is_some_and(|extra| extra.wrapping.is_some())
+    }
+
+    pub(crate) fn wrapping(&mut self) -> Option<&mut Wrapping> {
+        self.extra.as_deref_mut()?.wrapping.as_deref_mut()
+    }
+
+    pub(crate) fn take_wrapping(&mut self) -> Option<Box<Wrapping>> {
+        let wrapping = self.extra.as_mut()?.wrapping.take();
+        self.tidy();
+        wrapping
+    }
+
+    /// An idle plain connection owns nothing.
+    fn tidy(&mut self) {
+        self.extra.take_if(|extra| {
+            extra.parked.is_empty() && extra.dropped == 0 && extra.wrapping.is_none()
+        });
     }
 }
 

@@ -36,9 +36,9 @@ pub(crate) struct ControlPlane {
 
 impl ControlPlane {
     /// Starts the control plane on a thread of its own.
-    pub(crate) fn start<S: Send + 'static>(
+    pub(crate) fn start<S: Send + 'static, L: Send + 'static>(
         authority: Arc<dyn Authority>,
-        post: Arc<[Mailbox<S>]>,
+        post: Arc<[Mailbox<S, L>]>,
     ) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
         // Each connection has at most one question open, which bounds the channel.
         let (asks, mut incoming) = mpsc::unbounded_channel::<Ask>();
@@ -68,7 +68,11 @@ impl Authority for Unavailable {
     }
 }
 
-async fn answer<S: Send>(authority: Arc<dyn Authority>, post: Arc<[Mailbox<S>]>, ask: Ask) {
+async fn answer<S: Send, L: Send>(
+    authority: Arc<dyn Authority>,
+    post: Arc<[Mailbox<S, L>]>,
+    ask: Ask,
+) {
     let (shard, connection, request) = (ask.shard, ask.connection, ask.request);
     let verdict = authority.answer(ask).await;
     if let Some(mailbox) = post.get(shard.as_usize()) {

@@ -1,11 +1,15 @@
 //! Binding listeners. Each address is bound once, and what was bound is shared by all shards.
 
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::config::{Bind, Family};
+use crate::mio_network::MioListener;
+#[cfg(unix)]
+use crate::unix_socket::UnixSocket;
 
 /// A place at which we cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -18,10 +22,67 @@ pub struct ListenError {
     pub source: io::Error,
 }
 
-/// Binds all addresses of a listener.
-pub(crate) fn bind(bind: &Bind, backlog: u16) -> Result<Vec<TcpListener>, ListenError> {
-    let addresses =
-        addresses(bind).map_err(|source| ListenError { place: bind.to_string(), source })?;
+/// A socket that listens, as all shards share it.
+#[derive(Debug)]
+pub(crate) enum SharedSocket {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixSocket),
+}
+
+impl SharedSocket {
+    /// Where it listens, unless that is a path.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(listener) => listener.local_addr().ok(),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// The same listener once more, for another poller.
+    pub(crate) fn share(&self, no_delay: bool) -> io::Result<MioListener> {
+        Ok(match self {
+            Self::Tcp(listener) => {
+                let listener = mio::net::TcpListener::from_std(listener.try_clone()?);
+                MioListener::Tcp { listener, no_delay }
+            }
+            #[cfg(unix)]
+            Self::Unix(socket) => MioListener::Unix(socket.share()?),
+        })
+    }
+}
+
+impl fmt::Display for SharedSocket {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(listener) => match listener.local_addr() {
+                Ok(address) => address.fmt(formatter),
+                Err(_) => formatter.write_str("an address"),
+            },
+            #[cfg(unix)]
+            Self::Unix(socket) => socket.path().display().fmt(formatter),
+        }
+    }
+}
+
+/// Binds all that a listener stands for.
+pub(crate) fn bind(bind: &Bind, backlog: u16) -> Result<Vec<SharedSocket>, ListenError> {
+    let refused = |source| ListenError { place: bind.to_string(), source };
+    #[cfg(unix)]
+    if let Bind::Unix(path) = bind {
+        let socket = UnixSocket::bind(path, backlog).map_err(refused)?;
+        return Ok(vec![SharedSocket::Unix(socket)]);
+    }
+    let addresses = addresses(bind).map_err(refused)?;
+    let bound = bind_addresses(addresses, backlog)?;
+    Ok(bound.into_iter().map(SharedSocket::Tcp).collect())
+}
+
+fn bind_addresses(
+    addresses: Vec<SocketAddr>,
+    backlog: u16,
+) -> Result<Vec<TcpListener>, ListenError> {
     let mut bound: Vec<TcpListener> = Vec::new();
     for mut address in addresses {
         // Where the system chooses, it chooses once.
@@ -39,14 +100,6 @@ pub(crate) fn bind(bind: &Bind, backlog: u16) -> Result<Vec<TcpListener>, Listen
     Ok(bound)
 }
 
-/// The same listeners once more, for another poller.
-pub(crate) fn share(listeners: &[TcpListener]) -> io::Result<Vec<mio::net::TcpListener>> {
-    listeners
-        .iter()
-        .map(|listener| listener.try_clone().map(mio::net::TcpListener::from_std))
-        .collect()
-}
-
 /// The addresses for which a listener stands, those of IPv4 first.
 fn addresses(bind: &Bind) -> io::Result<Vec<SocketAddr>> {
     let both = |v4: Ipv4Addr, v6: Ipv6Addr, port: u16| {
@@ -57,6 +110,8 @@ fn addresses(bind: &Bind) -> io::Result<Vec<SocketAddr>> {
             return Ok(both(Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST, *port));
         }
         Bind::Tcp { host, port, interface, family } => (host, *port, interface, *family),
+        #[cfg(unix)]
+        Bind::Unix(_) => return Ok(Vec::new()),
     };
     let mut addresses = match (host, interface) {
         (None, None) => both(Ipv4Addr::UNSPECIFIED, Ipv6Addr::UNSPECIFIED, port),
@@ -190,8 +245,7 @@ mod tests {
     #[test]
     fn port_that_the_system_chooses_is_the_same_for_all_addresses() {
         let bound = bind(&tcp(Some("localhost"), None, None), 16).unwrap();
-        let ports: Vec<u16> =
-            bound.iter().map(|listener| listener.local_addr().unwrap().port()).collect();
+        let ports: Vec<u16> = bound.iter().map(|socket| socket.address().unwrap().port()).collect();
         assert!(ports.iter().all(|port| *port == ports[0] && *port != 0), "{ports:?}");
     }
 }

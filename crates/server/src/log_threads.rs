@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 
 use ferrymq_broker::{Directory, Fetched, Round, ShardIndex, StoreCondition};
 use ferrymq_store::{CommitError, RealDisk};
-use mio::net::TcpStream;
 
 use crate::clock::Clock;
 use crate::durable_store::{Attendant, DurableStore};
-use crate::mailbox::{Letter, Mailbox};
+use crate::mailbox::Letter;
+use crate::mio_network::MioMailbox;
 
 /// The threads that serve a store.
 pub(crate) struct LogThreads {
@@ -26,7 +26,7 @@ pub(crate) struct LogThreads {
 
 /// Wakes those who serve a store, and those who are served.
 pub(crate) struct Bells {
-    post: Arc<[Mailbox<TcpStream>]>,
+    post: Arc<[MioMailbox]>,
     writer: Bell,
     reader: Bell,
 }
@@ -39,7 +39,7 @@ struct Bell {
 }
 
 impl Bells {
-    pub(crate) fn new(post: Arc<[Mailbox<TcpStream>]>) -> Self {
+    pub(crate) fn new(post: Arc<[MioMailbox]>) -> Self {
         Self { post, writer: Bell::default(), reader: Bell::default() }
     }
 }

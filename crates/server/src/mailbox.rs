@@ -9,11 +9,15 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ferrymq_broker::{Answer, Fetched, Mail, Newcomer, Round, ShardIndex};
+use ferrymq_broker::{Answer, Fetched, Limits, Mail, Newcomer, Round, ShardIndex};
 
-/// Where a shard gets its letters.
-pub struct Mailbox<S> {
-    inbox: Mutex<Inbox<S>>,
+use crate::acceptor::Entrance;
+use crate::socket_limits::SocketLimits;
+use crate::wrapping::Wrapping;
+
+/// Where a shard gets its letters. Its connections have sockets `S`, its listeners are `L`.
+pub struct Mailbox<S, L = ()> {
+    inbox: Mutex<Inbox<S, L>>,
     /// Bytes of messages in the box.
     bytes: AtomicUsize,
     sleeping: AtomicBool,
@@ -21,7 +25,7 @@ pub struct Mailbox<S> {
 }
 
 /// Something for a shard.
-pub enum Letter<S> {
+pub enum Letter<S, L = ()> {
     /// From the core of another shard.
     Mail(Vec<Mail>),
     /// A connection whose client is at home here.
@@ -34,8 +38,20 @@ pub enum Letter<S> {
     Round(Arc<Round>),
     /// Whoever asks whether the shard makes turns knows it once this is dropped.
     Beat(Arc<()>),
+    /// What was configured has changed.
+    Change(Box<Change<L>>),
     /// The broker ends.
     ShutDown,
+}
+
+/// What holds from now on.
+pub struct Change<L> {
+    /// All listeners: those that stay, and new ones.
+    pub listeners: Vec<Entrance<L>>,
+    /// The limits of the broker.
+    pub limits: Arc<Limits>,
+    /// The limits of its sockets.
+    pub sockets: SocketLimits,
 }
 
 /// A connection on its way to the home of its client.
@@ -44,6 +60,8 @@ pub struct Arrival<S> {
     pub socket: S,
     /// What its shard knows of it.
     pub newcomer: Newcomer,
+    /// What stands between the socket and MQTT, with what waits there.
+    pub wrapping: Option<Box<Wrapping>>,
     /// What was read from it and not taken yet: the CONNECT and all that followed it.
     pub bytes: Vec<u8>,
 }
@@ -54,15 +72,15 @@ pub trait Wake: Send + Sync {
     fn wake(&self);
 }
 
-struct Inbox<S> {
-    letters: Vec<Letter<S>>,
+struct Inbox<S, L> {
+    letters: Vec<Letter<S, L>>,
     /// Whether the receiver has ended.
     closed: bool,
     /// Senders that wait until there is room.
     held_up: Vec<ShardIndex>,
 }
 
-impl<S> Mailbox<S> {
+impl<S, L> Mailbox<S, L> {
     /// An empty box.
     pub fn new(waker: Box<dyn Wake>) -> Self {
         Self {
@@ -75,7 +93,7 @@ impl<S> Mailbox<S> {
 
     /// Puts a letter in, and says how many bytes of messages it holds. The receiver may sleep on
     /// until [`Self::wake`] is called.
-    pub fn post(&self, letter: Letter<S>) -> usize {
+    pub fn post(&self, letter: Letter<S, L>) -> usize {
         let weight = letter.weight();
         let mut inbox = self.lock();
         if inbox.closed {
@@ -103,7 +121,7 @@ impl<S> Mailbox<S> {
 
     /// Moves all letters into `letters`, which must be empty, and the senders that are to be woken
     /// into `held_up`.
-    pub fn take(&self, letters: &mut Vec<Letter<S>>, held_up: &mut Vec<ShardIndex>) {
+    pub fn take(&self, letters: &mut Vec<Letter<S, L>>, held_up: &mut Vec<ShardIndex>) {
         debug_assert!(letters.is_empty(), "letters are taken once the former ones are read");
         let mut inbox = self.lock();
         std::mem::swap(&mut inbox.letters, letters);
@@ -157,12 +175,12 @@ impl<S> Mailbox<S> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inbox<S>> {
+    fn lock(&self) -> MutexGuard<'_, Inbox<S, L>> {
         self.inbox.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<S> Letter<S> {
+impl<S, L> Letter<S, L> {
     fn weight(&self) -> usize {
         match self {
             Self::Mail(mail) => mail.iter().map(Mail::weight).sum(),
@@ -171,6 +189,7 @@ impl<S> Letter<S> {
             | Self::Fetched(_)
             | Self::Round(_)
             | Self::Beat(_)
+            | Self::Change(_)
             | Self::ShutDown => 0,
         }
     }
@@ -203,7 +222,12 @@ mod tests {
     fn arrival(number: u32) -> Letter<u32> {
         let profile = Arc::new(ListenerProfile::default());
         let newcomer = Newcomer::new(Peer::Local, profile, Instant::ZERO);
-        Letter::Arrival(Box::new(Arrival { socket: number, newcomer, bytes: Vec::new() }))
+        Letter::Arrival(Box::new(Arrival {
+            socket: number,
+            newcomer,
+            wrapping: None,
+            bytes: Vec::new(),
+        }))
     }
 
     #[test]

@@ -4,16 +4,19 @@
 //! state needs no `epoll_ctl`.
 
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{Shutdown, SocketAddr};
+use std::net::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ferrymq_broker::Peer;
 use ferrymq_protocol::time::Instant;
 use mio::net::{TcpListener, TcpStream};
+#[cfg(unix)]
+use mio::net::{UnixListener, UnixStream};
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::clock::Clock;
-use crate::mailbox::Wake;
+use crate::mailbox::{Mailbox, Wake};
 use crate::network::{Closed, Event, Network, Source};
 
 /// A poller of the operating system.
@@ -22,6 +25,34 @@ pub struct MioNetwork {
     events: Events,
     clock: Clock,
 }
+
+/// A connection's socket.
+#[derive(Debug)]
+pub enum MioSocket {
+    /// To another machine, or to this one.
+    Tcp(TcpStream),
+    /// To a process of this machine.
+    #[cfg(unix)]
+    Unix(UnixStream),
+}
+
+/// A socket that listens.
+#[derive(Debug)]
+pub enum MioListener {
+    /// At an address.
+    Tcp {
+        /// The socket.
+        listener: TcpListener,
+        /// Whether small packets leave at once.
+        no_delay: bool,
+    },
+    /// At a path.
+    #[cfg(unix)]
+    Unix(UnixListener),
+}
+
+/// The mailbox of a shard with a poller of the operating system.
+pub(crate) type MioMailbox = Mailbox<MioSocket, MioListener>;
 
 impl MioNetwork {
     /// A poller with this clock, and what wakes it.
@@ -34,8 +65,8 @@ impl MioNetwork {
 }
 
 impl Network for MioNetwork {
-    type Socket = TcpStream;
-    type Listener = TcpListener;
+    type Socket = MioSocket;
+    type Listener = MioListener;
 
     fn now(&self) -> Instant {
         self.clock.now()
@@ -49,56 +80,109 @@ impl Network for MioNetwork {
         }
     }
 
-    fn listen(&mut self, listener: &mut TcpListener, number: u32) -> io::Result<()> {
+    fn listen(&mut self, listener: &mut MioListener, number: u32) -> io::Result<()> {
         let token = Token(number as usize * 2 + FIRST_LISTENER);
-        self.poll.registry().register(listener, token, Interest::READABLE)
+        let registry = self.poll.registry();
+        match listener {
+            MioListener::Tcp { listener, .. } => {
+                registry.register(listener, token, Interest::READABLE)
+            }
+            #[cfg(unix)]
+            MioListener::Unix(listener) => registry.register(listener, token, Interest::READABLE),
+        }
     }
 
-    fn accept(&mut self, listener: &mut TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
-        let (socket, peer) = listener.accept()?;
-        // A turn writes everything that there is at once: waiting for more only delays.
-        socket.set_nodelay(true)?;
-        Ok((socket, peer))
+    fn accept(&mut self, listener: &mut MioListener) -> io::Result<(MioSocket, Peer)> {
+        match listener {
+            MioListener::Tcp { listener, no_delay } => {
+                let (socket, peer) = listener.accept()?;
+                if *no_delay {
+                    socket.set_nodelay(true)?;
+                }
+                Ok((MioSocket::Tcp(socket), Peer::Inet(peer)))
+            }
+            #[cfg(unix)]
+            MioListener::Unix(listener) => {
+                let (socket, _) = listener.accept()?;
+                Ok((MioSocket::Unix(socket), Peer::Local))
+            }
+        }
     }
 
-    fn unlisten(&mut self, mut listener: TcpListener) {
+    fn unlisten(&mut self, listener: MioListener) {
+        let registry = self.poll.registry();
         // Other shards hold duplicates, so that closing alone would not end the events.
-        if let Err(error) = self.poll.registry().deregister(&mut listener) {
+        let deregistered = match listener {
+            MioListener::Tcp { mut listener, .. } => registry.deregister(&mut listener),
+            #[cfg(unix)]
+            MioListener::Unix(mut listener) => registry.deregister(&mut listener),
+        };
+        if let Err(error) = deregistered {
             tracing::debug!(%error, "cannot deregister a listener");
         }
     }
 
-    fn register(&mut self, socket: &mut TcpStream, slot: u32) -> io::Result<()> {
+    fn register(&mut self, socket: &mut MioSocket, slot: u32) -> io::Result<()> {
+        let (registry, token) = (self.poll.registry(), Token(slot as usize * 2));
         let interest = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(socket, Token(slot as usize * 2), interest)
-    }
-
-    fn deregister(&mut self, socket: &mut TcpStream) -> io::Result<()> {
-        self.poll.registry().deregister(socket)
-    }
-
-    fn peer(&self, socket: &TcpStream) -> io::Result<SocketAddr> {
-        socket.peer_addr()
-    }
-
-    fn read(&mut self, socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-        socket.read(buffer)
-    }
-
-    fn write(&mut self, socket: &mut TcpStream, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        match pieces {
-            [piece] => socket.write(piece),
-            pieces => socket.write_vectored(pieces),
+        match socket {
+            MioSocket::Tcp(socket) => registry.register(socket, token, interest),
+            #[cfg(unix)]
+            MioSocket::Unix(socket) => registry.register(socket, token, interest),
         }
     }
 
-    fn shut_down_write(&mut self, socket: &mut TcpStream) -> io::Result<()> {
-        socket.shutdown(Shutdown::Write)
+    fn deregister(&mut self, socket: &mut MioSocket) -> io::Result<()> {
+        let registry = self.poll.registry();
+        match socket {
+            MioSocket::Tcp(socket) => registry.deregister(socket),
+            #[cfg(unix)]
+            MioSocket::Unix(socket) => registry.deregister(socket),
+        }
     }
 
-    fn close(&mut self, socket: TcpStream) {
+    fn is_connected(&self, socket: &MioSocket) -> bool {
+        match socket {
+            MioSocket::Tcp(socket) => socket.peer_addr().is_ok(),
+            #[cfg(unix)]
+            MioSocket::Unix(socket) => socket.peer_addr().is_ok(),
+        }
+    }
+
+    fn read(&mut self, socket: &mut MioSocket, buffer: &mut [u8]) -> io::Result<usize> {
+        match socket {
+            MioSocket::Tcp(socket) => socket.read(buffer),
+            #[cfg(unix)]
+            MioSocket::Unix(socket) => socket.read(buffer),
+        }
+    }
+
+    fn write(&mut self, socket: &mut MioSocket, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        match socket {
+            MioSocket::Tcp(socket) => write(socket, pieces),
+            #[cfg(unix)]
+            MioSocket::Unix(socket) => write(socket, pieces),
+        }
+    }
+
+    fn shut_down_write(&mut self, socket: &mut MioSocket) -> io::Result<()> {
+        match socket {
+            MioSocket::Tcp(socket) => socket.shutdown(Shutdown::Write),
+            #[cfg(unix)]
+            MioSocket::Unix(socket) => socket.shutdown(Shutdown::Write),
+        }
+    }
+
+    fn close(&mut self, socket: MioSocket) {
         // The kernel forgets a socket's registration with its last descriptor.
         drop(socket);
+    }
+}
+
+fn write(socket: &mut impl Write, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+    match pieces {
+        [piece] => socket.write(piece),
+        pieces => socket.write_vectored(pieces),
     }
 }
 
@@ -134,3 +218,15 @@ fn translate(event: &mio::event::Event) -> Option<Event> {
 const WAKER: Token = Token(1);
 const FIRST_LISTENER: usize = 3;
 const EVENTS_PER_POLL: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_kinds_of_sockets_cost_an_idle_connection_four_bytes() {
+        // A socket of the library is four bytes in a release, and more with its own checks.
+        let one_kind = size_of::<TcpStream>();
+        assert_eq!(size_of::<MioSocket>(), one_kind + align_of::<TcpStream>());
+    }
+}

@@ -6,9 +6,9 @@
 //! socket makes an event for whatever it is ready for at that time.
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::time::Duration;
 
+use ferrymq_broker::Peer;
 use ferrymq_protocol::time::Instant;
 
 /// A poller with the sockets and the clock that belong to it. Nothing blocks but [`Self::poll`].
@@ -29,7 +29,7 @@ pub trait Network {
     fn listen(&mut self, listener: &mut Self::Listener, number: u32) -> io::Result<()>;
 
     /// Takes a connection that waits, or says `WouldBlock`.
-    fn accept(&mut self, listener: &mut Self::Listener) -> io::Result<(Self::Socket, SocketAddr)>;
+    fn accept(&mut self, listener: &mut Self::Listener) -> io::Result<(Self::Socket, Peer)>;
 
     /// Closes a listener.
     fn unlisten(&mut self, listener: Self::Listener);
@@ -40,8 +40,8 @@ pub trait Network {
     /// Ends the events of this socket, so that another poller can have it.
     fn deregister(&mut self, socket: &mut Self::Socket) -> io::Result<()>;
 
-    /// Where the socket is connected to.
-    fn peer(&self, socket: &Self::Socket) -> io::Result<SocketAddr>;
+    /// Whether the socket is still connected, as far as is known.
+    fn is_connected(&self, socket: &Self::Socket) -> bool;
 
     /// Reads; 0 means that the peer has closed its direction.
     fn read(&mut self, socket: &mut Self::Socket, buffer: &mut [u8]) -> io::Result<usize>;

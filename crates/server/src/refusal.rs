@@ -5,7 +5,6 @@
 //! limits that strangers meet later too.
 
 use std::io;
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -15,35 +14,34 @@ use ferrymq_broker::{
 };
 use ferrymq_codec::ReasonCode;
 use ferrymq_protocol::time::Instant;
-use mio::net::TcpStream;
 
 use crate::acceptor::Admission;
 use crate::clock::Clock;
-use crate::config::SocketLimits;
 use crate::control::Control;
-use crate::listen;
+use crate::listeners::Listeners;
 use crate::mailbox::{Letter, Mailbox};
 use crate::memory_store::MemoryStore;
-use crate::mio_network::MioNetwork;
+use crate::mio_network::{MioMailbox, MioNetwork};
 use crate::network::Network;
+use crate::socket_limits::SocketLimits;
 use crate::turn::{Turn, TurnParts};
 
 /// A thread that refuses every client.
 pub(crate) struct Refusal {
-    post: Arc<[Mailbox<TcpStream>]>,
+    post: Arc<[MioMailbox]>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Refusal {
     /// Begins to refuse those who come to these listeners.
     pub(crate) fn start(
-        listeners: &[TcpListener],
+        listeners: &Listeners,
         limits: &Arc<Limits>,
         sockets: SocketLimits,
         admission: Arc<Admission>,
     ) -> io::Result<Self> {
         let (network, waker) = MioNetwork::new(Clock::start(Instant::ZERO))?;
-        let post: Arc<[Mailbox<TcpStream>]> = Arc::new([Mailbox::new(waker)]);
+        let post: Arc<[MioMailbox]> = Arc::new([Mailbox::new(waker)]);
         let limits = Arc::new(Limits { sys_interval: Duration::ZERO, ..Limits::clone(limits) });
         let shard = Shard::new(ShardOptions {
             index: ShardIndex(0),
@@ -58,7 +56,7 @@ impl Refusal {
             network,
             shard,
             index: ShardIndex(0),
-            listeners: listen::share(listeners)?,
+            listeners: listeners.share()?,
             post: Arc::clone(&post),
             store: Arc::new(MemoryStore::new(1)),
             control: Arc::new(NobodyYet),
@@ -113,12 +111,13 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::Bind;
+    use crate::config::{Bind, Listener};
 
     #[test]
     fn whoever_comes_too_early_is_told_so_in_its_own_words() {
-        let listeners = listen::bind(&Bind::Loopback { port: 0 }, 16).unwrap();
-        let address = listeners[0].local_addr().unwrap();
+        let wanted = vec![Listener::new(Bind::Loopback { port: 0 })];
+        let listeners = Listeners::default().change(wanted, 16).unwrap();
+        let address = listeners.addresses()[0];
         let admission = Arc::new(Admission::new(16));
         let (limits, sockets) = (Arc::new(Limits::default()), SocketLimits::default());
         let refusal = Refusal::start(&listeners, &limits, sockets, admission).unwrap();
@@ -136,8 +135,11 @@ mod tests {
         }
         refusal.stop().expect("it was started").join().expect("it does not crash");
         // From now on they are somebody else's.
-        let _waiting = TcpStream::connect(address).unwrap();
-        listeners[0].set_nonblocking(false).unwrap();
-        listeners[0].accept().unwrap();
+        let waiting = TcpStream::connect(address).unwrap();
+        let (mut network, _) = MioNetwork::new(Clock::start(Instant::ZERO)).unwrap();
+        let entrance = &mut listeners.share().unwrap()[0];
+        // It was accepted by nobody else, so that it waits already.
+        let (_, peer) = network.accept(&mut entrance.listener).unwrap();
+        assert_eq!(peer.to_string(), waiting.local_addr().unwrap().to_string());
     }
 }

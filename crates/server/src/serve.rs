@@ -2,32 +2,33 @@
 //! what ends it: here are no signals.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
 use ferrymq_broker::{Directory, ShardIndex};
 use ferrymq_store::CommitError;
-use mio::net::TcpStream;
 
 use crate::acceptor::Admission;
 use crate::broker::Broker;
 use crate::config::ServeOptions;
 use crate::control::ControlPlane;
 use crate::data::DataError;
-use crate::listen::{self, ListenError};
+use crate::listen::ListenError;
+use crate::listeners::Listeners;
 use crate::log_threads::LogThreads;
-use crate::mailbox::{Letter, Mailbox};
-use crate::mio_network::MioNetwork;
+use crate::mailbox::Letter;
+use crate::mio_network::{MioMailbox, MioNetwork};
 use crate::network::Network;
 use crate::refusal::Refusal;
+use crate::reload::{Reload, ReloadError, Reloader};
 use crate::turn::{Turn, TurnParts};
 
 /// A broker that runs. It goes on when this is dropped; see [`Self::stop`] and [`Self::join`].
 pub struct Server {
-    addresses: Vec<SocketAddr>,
+    reloader: Reloader,
     directory: Arc<Directory>,
-    post: Arc<[Mailbox<TcpStream>]>,
+    post: Arc<[MioMailbox]>,
     stop: Stop,
     threads: Vec<JoinHandle<()>>,
     log: Option<LogThreads>,
@@ -42,8 +43,8 @@ pub struct Stop {
 #[derive(Default)]
 struct Stopping {
     asked: bool,
-    /// The mailboxes of the broker's shards, once there are any.
-    post: Option<Arc<[Mailbox<TcpStream>]>>,
+    /// The broker, once there is one.
+    broker: Option<Reloader>,
     /// Who wants to know that a shard has ended.
     tell: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -88,14 +89,11 @@ impl Server {
             authority,
             when_bound,
         } = options;
-        let mut listeners = Vec::new();
-        for listener in &listen {
-            listeners.append(&mut listen::bind(&listener.bind, sockets.backlog)?);
-        }
-        let addresses =
-            listeners.iter().map(TcpListener::local_addr).collect::<io::Result<Vec<_>>>()?;
-        when_bound(&addresses)?;
-        let admission = Arc::new(Admission::new(sockets.connections.min(open_files())));
+        let listeners = Listeners::default().change(listen, sockets.backlog)?;
+        when_bound(&listeners.addresses())?;
+        let files = open_files();
+        let admission = Arc::new(Admission::new(sockets.connections.min(files)));
+        listeners.introduce_to(&admission);
         let limits = Arc::new(limits);
 
         let refusal = match data {
@@ -112,7 +110,7 @@ impl Server {
                 network,
                 shard,
                 index,
-                listeners: listen::share(&listeners)?,
+                listeners: listeners.share()?,
                 post: Arc::clone(&broker.post),
                 store: Arc::clone(&broker.store),
                 control: control.clone(),
@@ -123,23 +121,32 @@ impl Server {
             threads.push(run(index, turn, stop.clone())?);
         }
         threads.extend(refusal.and_then(Refusal::stop));
-        for address in &addresses {
-            tracing::info!("listening on {address}");
-        }
-        stop.attach(Arc::clone(&broker.post));
-        Ok(Self {
-            addresses,
-            directory: broker.directory,
-            post: broker.post,
-            stop,
-            threads,
-            log: broker.log,
-        })
+        listeners.log();
+        let post = Arc::clone(&broker.post);
+        let reloader = Reloader::new(listeners, broker.post, admission, files);
+        stop.attach(reloader.clone());
+        let directory = broker.directory;
+        Ok(Self { reloader, directory, post, stop, threads, log: broker.log })
     }
 
-    /// Where it listens.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    /// The addresses where it listens.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.reloader.addresses()
+    }
+
+    /// Goes over to what is configured now. Connections that are there stay, also those of a
+    /// listener that is removed.
+    ///
+    /// # Errors
+    ///
+    /// [`ReloadError`]: nothing has changed.
+    pub fn reload(&self, reload: Reload) -> Result<(), ReloadError> {
+        self.reloader.reload(reload)
+    }
+
+    /// What reloads it, to be given away.
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
     }
 
     /// What all its shards share, for its metrics.
@@ -199,8 +206,8 @@ impl Stop {
     pub fn stop(&self) {
         let mut state = self.lock();
         state.asked = true;
-        if let Some(post) = &state.post {
-            end(post);
+        if let Some(broker) = &state.broker {
+            broker.end();
         }
     }
 
@@ -209,24 +216,16 @@ impl Stop {
     }
 
     /// There is a broker now.
-    fn attach(&self, post: Arc<[Mailbox<TcpStream>]>) {
+    fn attach(&self, broker: Reloader) {
         let mut state = self.lock();
         if state.asked {
-            end(&post);
+            broker.end();
         }
-        state.post = Some(post);
+        state.broker = Some(broker);
     }
 
     fn lock(&self) -> MutexGuard<'_, Stopping> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Tells shards to end.
-fn end(post: &[Mailbox<TcpStream>]) {
-    for mailbox in post {
-        mailbox.post(Letter::ShutDown);
-        mailbox.wake();
     }
 }
 

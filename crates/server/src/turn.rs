@@ -13,23 +13,23 @@
 mod accept;
 mod close;
 mod read;
+mod wrapped;
 mod write;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ferrymq_broker::{
-    ConnectionId, Limits, ListenerProfile, LogState, Progress, Shard, ShardIndex,
-};
+use ferrymq_broker::{ConnectionId, Limits, LogState, Progress, Shard, ShardIndex};
 use ferrymq_protocol::time::Instant;
 
-use crate::acceptor::{Acceptor, Admission};
-use crate::config::SocketLimits;
+use crate::acceptor::{Acceptor, Admission, Entrance};
 use crate::connection::{Connections, Input};
 use crate::control::Control;
-use crate::mailbox::{Arrival, Letter, Mailbox};
+use crate::handshakes::Handshakes;
+use crate::mailbox::{Arrival, Change, Letter, Mailbox};
 use crate::network::{Closed, Event, Network, Source};
+use crate::socket_limits::SocketLimits;
 use crate::store::Store;
 
 /// The loop of one shard.
@@ -37,14 +37,12 @@ pub struct Turn<N: Network> {
     network: N,
     shard: Shard,
     index: ShardIndex,
-    post: Arc<[Mailbox<N::Socket>]>,
+    post: Arc<[Mailbox<N::Socket, N::Listener>]>,
     store: Arc<dyn Store>,
     control: Arc<dyn Control>,
     limits: Arc<Limits>,
     sockets: SocketLimits,
     acceptor: Acceptor<N::Listener>,
-    /// What holds for the connections of all listeners.
-    profile: Arc<ListenerProfile>,
     connections: Connections<N::Socket>,
     now: Instant,
     /// What the shard has been told of its records.
@@ -64,6 +62,8 @@ pub struct Turn<N: Network> {
     lingering: VecDeque<(Instant, ConnectionId)>,
     /// How many of them are not.
     lingering_count: usize,
+    /// The connections whose handshakes go on.
+    handshakes: Handshakes,
     /// Bytes of messages in each mailbox: what it said last, and what was posted since.
     mail_waiting: Vec<usize>,
     /// Whether the last turn broke off with work left.
@@ -72,7 +72,7 @@ pub struct Turn<N: Network> {
     stop_at: Option<Instant>,
     /// Shards to be woken at the end of the turn.
     to_wake: Vec<bool>,
-    spare: Spare<N::Socket>,
+    spare: Spare<N::Socket, N::Listener>,
 }
 
 /// What a turn is made of.
@@ -84,9 +84,9 @@ pub struct TurnParts<N: Network> {
     /// Which shard it is.
     pub index: ShardIndex,
     /// Where connections come from.
-    pub listeners: Vec<N::Listener>,
+    pub listeners: Vec<Entrance<N::Listener>>,
     /// The mailboxes of all shards.
-    pub post: Arc<[Mailbox<N::Socket>]>,
+    pub post: Arc<[Mailbox<N::Socket, N::Listener>]>,
     /// The log.
     pub store: Arc<dyn Store>,
     /// Who answers questions of access.
@@ -100,11 +100,15 @@ pub struct TurnParts<N: Network> {
 }
 
 /// Lists that are empty between two uses, kept for their memory.
-struct Spare<S> {
+struct Spare<S, L> {
     events: Vec<Event>,
-    letters: Vec<Letter<S>>,
+    letters: Vec<Letter<S, L>>,
     held_up: Vec<ShardIndex>,
     ids: Vec<ConnectionId>,
+    /// What has come through the layers of a connection.
+    clear: Vec<u8>,
+    /// What is to be written to a connection with layers.
+    wrapped: Vec<u8>,
 }
 
 impl<N: Network> Turn<N> {
@@ -135,7 +139,6 @@ impl<N: Network> Turn<N> {
             limits,
             sockets,
             acceptor: Acceptor::new(listeners, admission),
-            profile: Arc::default(),
             connections: Connections::new(),
             now,
             progress: Progress::default(),
@@ -146,6 +149,7 @@ impl<N: Network> Turn<N> {
             unflushed: Vec::new(),
             lingering: VecDeque::new(),
             lingering_count: 0,
+            handshakes: Handshakes::default(),
             unfinished: false,
             stop_at: None,
             spare: Spare {
@@ -153,6 +157,8 @@ impl<N: Network> Turn<N> {
                 letters: Vec::new(),
                 held_up: Vec::new(),
                 ids: Vec::new(),
+                clear: Vec::new(),
+                wrapped: Vec::new(),
             },
         };
         turn.register_listeners();
@@ -277,6 +283,7 @@ impl<N: Network> Turn<N> {
                 Letter::Fetched(fetched) => self.shard.fetched(fetched, self.now),
                 Letter::Round(round) => self.shard.begin_round(&round),
                 Letter::Beat(asked) => drop(asked),
+                Letter::Change(change) => self.change(*change),
                 Letter::ShutDown => self.shut_down(),
             }
         }
@@ -313,14 +320,17 @@ impl<N: Network> Turn<N> {
     }
 
     fn arrive(&mut self, arrival: Arrival<N::Socket>) {
-        let Arrival { mut socket, newcomer, bytes } = arrival;
+        let Arrival { mut socket, newcomer, wrapping, bytes } = arrival;
         let id = self.shard.arrive(newcomer);
         if self.network.register(&mut socket, id.slot).is_err() {
-            self.shard.remove(id);
-            self.discharge(socket);
+            self.discharge(id, socket);
             return;
         }
-        self.connections.insert(id, socket).park(bytes);
+        let connection = self.connections.insert(id, socket);
+        connection.wrap(wrapping);
+        connection.park(bytes);
+        // What its layers had to say may not have been written before it moved.
+        self.unflushed.push(id);
         if self.stop_at.is_some() {
             // It was on its way when the broker began to end, and ends like all others.
             self.shard.shut_down(self.now);
@@ -441,11 +451,25 @@ impl<N: Network> Turn<N> {
         self.shard.shut_down(self.now);
     }
 
+    /// What was configured has changed. Connections that are there stay.
+    fn change(&mut self, change: Change<N::Listener>) {
+        if self.stop_at.is_some() {
+            return;
+        }
+        let Change { listeners, limits, sockets } = change;
+        self.acceptor.stop(&mut self.network);
+        self.acceptor.open(listeners);
+        self.register_listeners();
+        self.shard.set_limits(&limits);
+        self.limits = limits;
+        self.sockets = sockets;
+    }
+
     fn has_ended(&self) -> bool {
         self.stop_at.is_some_and(|at| self.connections.is_empty() || at <= self.now)
     }
 
-    fn mailbox(&self) -> &Mailbox<N::Socket> {
+    fn mailbox(&self) -> &Mailbox<N::Socket, N::Listener> {
         &self.post[self.index.as_usize()]
     }
 }

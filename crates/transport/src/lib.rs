@@ -18,4 +18,4 @@ pub mod websocket;
 
 pub use error::TransportError;
 pub use layer::Layer;
-pub use stack::Stack;
+pub use stack::{ServerStack, ServerTransport, Stack};

@@ -155,7 +155,7 @@ mod tests {
     /// From 10.1.2.3:1000 to 10.1.2.4:1883.
     const ADDRESSES: &[u8] = &[10, 1, 2, 3, 10, 1, 2, 4, 0x03, 0xe8, 0x07, 0x5b];
 
-    /// PP2_TYPE_SSL: client flags, the result of the verification, and a common name.
+    /// `PP2_TYPE_SSL`: client flags, the result of the verification, and a common name.
     fn ssl(flags: u8, verify: u32, name: &str) -> Vec<u8> {
         let name = [&[0x22, 0, u8::try_from(name.len()).unwrap()], name.as_bytes()].concat();
         let body = [&[flags], &verify.to_be_bytes()[..], &name].concat();
@@ -184,7 +184,7 @@ mod tests {
         let from = |peer: &str| Proxied { peer: Some(peer.parse().unwrap()), ..Proxied::default() };
         let named =
             Proxied { tls: true, common_name: Some("meter".into()), ..from("10.1.2.3:1000") };
-        let unnamed = Proxied { common_name: None, ..named.clone() };
+        let unnamed = Proxied { tls: true, ..from("10.1.2.3:1000") };
         let v6 = [&[0; 15][..], &[1], &[0; 15], &[2], &[0x03, 0xe8, 0x07, 0x5b]].concat();
         let rows = [
             (V1, b"PROXY TCP4 10.1.2.3 10.1.2.4 1000 1883\r\n".to_vec(), from("10.1.2.3:1000")),

@@ -1,10 +1,47 @@
 //! The layers of one connection, put together.
 
 use std::io::IoSlice;
+use std::sync::Arc;
 
 use crate::error::TransportError;
 use crate::layer::Layer;
 use crate::proxy::{self, HeaderReader, Proxied};
+use crate::{tls, websocket};
+
+/// The server's end of a connection.
+pub type ServerStack = Stack<tls::ServerLayer, websocket::ServerLayer>;
+
+/// What stands between the sockets of a listener and MQTT. The default is nothing.
+#[derive(Clone, Debug, Default)]
+pub struct ServerTransport {
+    /// What a proxy says first.
+    pub proxy: Option<proxy::ServerSettings>,
+    /// TLS.
+    pub tls: Option<tls::ServerSettings>,
+    /// WebSocket.
+    pub websocket: Option<Arc<websocket::ServerSettings>>,
+}
+
+impl ServerTransport {
+    /// Whether connections are plain MQTT from their first byte on.
+    pub const fn is_plain(&self) -> bool {
+        self.proxy.is_none() && self.tls.is_none() && self.websocket.is_none()
+    }
+
+    /// The layers for a connection that was accepted; `None`: it needs none.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`]: the operating system gives no random bytes.
+    pub fn open(&self) -> Result<Option<ServerStack>, TransportError> {
+        if self.is_plain() {
+            return Ok(None);
+        }
+        let tls = self.tls.as_ref().map(tls::ServerLayer::new).transpose()?;
+        let websocket = self.websocket.as_ref().map(Arc::clone).map(websocket::ServerLayer::new);
+        Ok(Some(Stack::server(self.proxy, tls, websocket)))
+    }
+}
 
 /// What stands between one socket and MQTT: a PROXY header, then TLS, then WebSocket, each only if
 /// the connection has it.

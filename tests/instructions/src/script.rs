@@ -6,7 +6,7 @@ use ferrymq_broker::{
     AllowAll, Ask, Directory, Durability, Limits, Shard, ShardIndex, ShardOptions,
 };
 use ferrymq_protocol::time::Instant;
-use ferrymq_server::{Admission, Control, Mailbox, SocketLimits, Turn, TurnParts, Wake};
+use ferrymq_server::{Admission, Control, Entrance, Mailbox, SocketLimits, Turn, TurnParts, Wake};
 
 use crate::keeping::Keeping;
 use crate::stage::Stage;
@@ -79,7 +79,7 @@ impl Theatre {
             network: Stage::new(now),
             shard,
             index,
-            listeners: vec![()],
+            listeners: vec![Entrance::new(())],
             post: Arc::new([Mailbox::new(Box::new(Nobody))]),
             store: keeping.store(),
             control: Arc::new(Nobody),

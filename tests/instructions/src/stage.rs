@@ -3,9 +3,9 @@
 //! it can, for its instructions are counted too.
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::time::Duration;
 
+use ferrymq_broker::Peer;
 use ferrymq_protocol::time::Instant;
 use ferrymq_server::{Closed, Event, Network, Source};
 
@@ -79,12 +79,12 @@ impl Network for Stage {
         Ok(())
     }
 
-    fn accept(&mut self, (): &mut ()) -> io::Result<(Socket, SocketAddr)> {
+    fn accept(&mut self, (): &mut ()) -> io::Result<(Socket, Peer)> {
         if self.accepted == self.connections.len() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         self.accepted += 1;
-        Ok((Socket(self.accepted - 1), PEER.into()))
+        Ok((Socket(self.accepted - 1), Peer::Inet(PEER.into())))
     }
 
     fn unlisten(&mut self, (): ()) {}
@@ -99,8 +99,8 @@ impl Network for Stage {
         Ok(())
     }
 
-    fn peer(&self, _: &Socket) -> io::Result<SocketAddr> {
-        Ok(PEER.into())
+    fn is_connected(&self, _: &Socket) -> bool {
+        true
     }
 
     fn read(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> io::Result<usize> {

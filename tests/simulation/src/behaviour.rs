@@ -10,6 +10,7 @@ use ferrymq_codec::{
 
 use crate::agenda::Occasion;
 use crate::client::{Client, Kind, Link, Loss, Outgoing, Session};
+use crate::layers::{Door, Layers};
 use crate::model::{FILTERS, Publisher, SHARED_FILTERS, Subscription};
 use crate::random::PerMille;
 use crate::scene::{Phase, Scene};
@@ -209,8 +210,13 @@ impl Client {
             || self.session.must_begin
             || (chaos && scene.random.chance(does.discard));
         let now = scene.now;
-        let connection = scene.wire.open(self.index, now, &mut scene.agenda);
-        let mut link = Link::new(connection, clean, scene.model.crashes, now);
+        let door = match scene.random.chance(scene.options.layered) {
+            true => *scene.random.pick(&Door::ALL),
+            false => Door::Plain,
+        };
+        let layers = Layers::of(door, &mut scene.random);
+        let connection = scene.wire.open(self.index, door, now, &mut scene.agenda);
+        let mut link = Link::new(connection, layers, clean, scene.model.crashes, now);
         if self.session.is_transient && !clean {
             self.session = Session::default();
         }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use ferrymq_broker::{Directory, Limits, Recovered, Shard, ShardIndex, ShardOptions};
+use ferrymq_broker::{Directory, Limits, Peer, Recovered, Shard, ShardIndex, ShardOptions};
 use ferrymq_protocol::time::Instant;
 use ferrymq_server::{
     Admission, Event, Letter, Mailbox, Network, Opened, SocketLimits, Source, Store, Turn,
@@ -25,6 +25,7 @@ use crate::agenda::{Business, after};
 use crate::kept::{Counted, Keeper, LogKeeper, log_options};
 use crate::late_access::{LateAccess, Rules};
 use crate::late_store::LateStore;
+use crate::layers::Door;
 use crate::random::PerMille;
 use crate::scene::Scene;
 use crate::wire::{Edge, Refusal, Socket};
@@ -36,7 +37,7 @@ pub(crate) struct Broker {
     store: Arc<Counted>,
     pub(crate) access: Arc<LateAccess>,
     pub(crate) directory: Arc<Directory>,
-    pub(crate) post: Arc<[Mailbox<Socket>]>,
+    pub(crate) post: Arc<[Mailbox<Socket, Door>]>,
     turns: Vec<RefCell<Option<Box<Turn<VirtualNetwork>>>>>,
     sleeps: RefCell<Vec<Sleep>>,
     bells: Vec<Arc<AtomicBool>>,
@@ -95,9 +96,9 @@ impl Broker {
         let shards = scene.options.shards;
         let count = usize::from(shards);
         let bells: Vec<Arc<AtomicBool>> = (0..shards).map(|_| Arc::default()).collect();
-        let post: Vec<Mailbox<Socket>> =
+        let post: Vec<Mailbox<Socket, Door>> =
             bells.iter().map(|bell| Mailbox::new(Box::new(Bell(Arc::clone(bell))))).collect();
-        let post: Arc<[Mailbox<Socket>]> = post.into();
+        let post: Arc<[Mailbox<Socket, Door>]> = post.into();
         let seed = scene.random.next();
         let mut kept = None;
         let (keeper, store) = match disk {
@@ -150,6 +151,10 @@ impl Broker {
     fn start(self: &Rc<Self>, kept: Option<Kept>) {
         let limits = Arc::new(self.scene.borrow().options.limits.clone());
         let admission = Arc::new(Admission::new(usize::MAX));
+        let doors = match self.scene.borrow().options.layered {
+            PerMille(0) => &Door::ALL[..1],
+            _ => &Door::ALL,
+        };
         let shards = self.shards(kept, &limits);
         let places = (0u16..).map(ShardIndex).zip(&self.turns);
         for ((index, turn), shard) in places.zip(shards) {
@@ -158,7 +163,7 @@ impl Broker {
                 network,
                 shard,
                 index,
-                listeners: vec![()],
+                listeners: doors.iter().copied().map(Door::entrance).collect(),
                 post: Arc::clone(&self.post),
                 store: Arc::clone(&self.store) as Arc<dyn Store>,
                 control: Arc::clone(&self.access) as Arc<dyn ferrymq_server::Control>,
@@ -229,7 +234,7 @@ impl Broker {
         }
     }
 
-    fn post_to(&self, shard: ShardIndex, letter: Letter<Socket>) {
+    fn post_to(&self, shard: ShardIndex, letter: Letter<Socket, Door>) {
         let mailbox = &self.post[shard.as_usize()];
         mailbox.post(letter);
         mailbox.wake();
@@ -393,7 +398,7 @@ impl VirtualNetwork {
 
 impl Network for VirtualNetwork {
     type Socket = Socket;
-    type Listener = ();
+    type Listener = Door;
 
     fn now(&self) -> Instant {
         self.broker.scene.borrow().now
@@ -407,7 +412,7 @@ impl Network for VirtualNetwork {
         let mut scene = self.broker.scene.borrow_mut();
         let (knocked, edges) = scene.wire.take_edges(self.shard);
         if knocked {
-            events.push(event_of_listener());
+            events.extend(Door::ALL.map(event_of_listener));
         }
         events.extend(edges.into_iter().map(event));
         let sleeps = timeout != Some(Duration::ZERO) && events.is_empty() && !rang;
@@ -416,11 +421,11 @@ impl Network for VirtualNetwork {
             if sleeps { Sleep::FallingAsleep(deadline) } else { Sleep::Awake };
     }
 
-    fn listen(&mut self, _listener: &mut (), _number: u32) -> io::Result<()> {
+    fn listen(&mut self, _listener: &mut Door, _number: u32) -> io::Result<()> {
         Ok(())
     }
 
-    fn accept(&mut self, _listener: &mut ()) -> io::Result<(Socket, SocketAddr)> {
+    fn accept(&mut self, door: &mut Door) -> io::Result<(Socket, Peer)> {
         self.is_alive()?;
         let accepted = {
             let mut scene = self.broker.scene.borrow_mut();
@@ -429,14 +434,14 @@ impl Network for VirtualNetwork {
                 let kinds = [io::ErrorKind::ConnectionAborted, io::ErrorKind::OutOfMemory];
                 return Err(io::Error::from(*scene.random.pick(&kinds)));
             }
-            scene.wire.accept()
+            scene.wire.accept(*door)
         };
         let id = accepted.ok_or(io::ErrorKind::WouldBlock)?;
         self.done();
         Ok((Socket(id), address()))
     }
 
-    fn unlisten(&mut self, _listener: ()) {}
+    fn unlisten(&mut self, _listener: Door) {}
 
     fn register(&mut self, socket: &mut Socket, slot: u32) -> io::Result<()> {
         self.is_alive()?;
@@ -451,11 +456,8 @@ impl Network for VirtualNetwork {
         Ok(())
     }
 
-    fn peer(&self, socket: &Socket) -> io::Result<SocketAddr> {
-        match self.broker.scene.borrow().wire.is_connected(socket.0) {
-            true => Ok(address()),
-            false => Err(io::ErrorKind::NotConnected.into()),
-        }
+    fn is_connected(&self, socket: &Socket) -> bool {
+        self.broker.scene.borrow().wire.is_connected(socket.0)
     }
 
     fn read(&mut self, socket: &mut Socket, buffer: &mut [u8]) -> io::Result<usize> {
@@ -527,9 +529,9 @@ fn event(edge: Edge) -> Event {
     }
 }
 
-const fn event_of_listener() -> Event {
+const fn event_of_listener(door: Door) -> Event {
     Event {
-        source: Source::Listener(0),
+        source: Source::Listener(door.number()),
         closed: ferrymq_server::Closed::No,
         readable: true,
         writable: false,
@@ -543,8 +545,8 @@ fn error(refusal: Refusal) -> io::Error {
     }
 }
 
-fn address() -> SocketAddr {
-    SocketAddr::from(([127, 0, 0, 1], 50_000))
+fn address() -> Peer {
+    SocketAddr::from(([127, 0, 0, 1], 50_000)).into()
 }
 
 /// How long the broker takes at most to close a connection that its client has closed, besides

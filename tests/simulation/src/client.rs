@@ -11,6 +11,7 @@ use ferrymq_codec::{
 use ferrymq_protocol::time::Instant;
 
 use crate::agenda::Occasion;
+use crate::layers::Layers;
 use crate::model::{Publisher, Subscription};
 use crate::scene::Scene;
 use crate::wire::ClientRead;
@@ -107,6 +108,7 @@ pub(crate) struct Link {
     pub(crate) finishing: bool,
     input: Vec<u8>,
     pub(crate) output: Vec<u8>,
+    layers: Option<Box<Layers>>,
     /// The acknowledgements that must come, in order.
     pub(crate) expected: VecDeque<(PacketType, u16)>,
     /// Acknowledgements to be sent, in order.
@@ -141,7 +143,7 @@ impl Client {
     /// Whether it has nothing to do any more.
     pub(crate) fn is_at_rest(&self) -> bool {
         self.link.as_ref().is_some_and(|link| {
-            link.open && link.output.is_empty() && link.due.is_empty() && link.expected.is_empty()
+            link.open && link.is_flushed() && link.due.is_empty() && link.expected.is_empty()
         }) && self.session.outgoing.is_empty()
     }
 
@@ -169,7 +171,11 @@ impl Client {
                     return;
                 }
                 ClientRead::Bytes(bytes) => {
-                    link.input.extend(bytes);
+                    match link.layers.as_mut().map(|layers| layers.receive(&bytes)) {
+                        None => link.input.extend(bytes),
+                        Some(Ok(bytes)) => link.input.extend(bytes),
+                        Some(Err(error)) => scene.fail(Some(self.index), error),
+                    }
                     self.take_packets(scene);
                     if scene.failure.is_some() {
                         return;
@@ -189,9 +195,13 @@ impl Client {
         };
         let now = scene.now;
         let connection = link.connection;
-        let count = scene.wire.client_writes(connection, &link.output, now, &mut scene.agenda);
-        link.output.drain(..count);
-        if link.finishing && link.output.is_empty() {
+        let output = match &mut link.layers {
+            None => &mut link.output,
+            Some(layers) => layers.wrap(&mut link.output),
+        };
+        let count = scene.wire.client_writes(connection, output, now, &mut scene.agenda);
+        output.drain(..count);
+        if link.finishing && link.is_flushed() {
             scene.wire.client_finishes(connection, now, &mut scene.agenda);
         }
     }
@@ -614,9 +624,16 @@ const DISCONNECTS: [ReasonCode; 3] =
     [ReasonCode::SessionTakenOver, ReasonCode::KeepAliveTimeout, ReasonCode::ServerShuttingDown];
 
 impl Link {
-    pub(crate) fn new(connection: u32, clean: bool, crashes: usize, now: Instant) -> Self {
+    pub(crate) fn new(
+        connection: u32,
+        layers: Option<Box<Layers>>,
+        clean: bool,
+        crashes: usize,
+        now: Instant,
+    ) -> Self {
         Self {
             connection,
+            layers,
             open: false,
             clean,
             pipelined: false,
@@ -639,6 +656,11 @@ impl Link {
             connected_at: now,
             crashes,
         }
+    }
+
+    /// Whether all that was to be sent is on its way.
+    fn is_flushed(&self) -> bool {
+        self.output.is_empty() && self.layers.as_ref().is_none_or(|layers| layers.is_flushed())
     }
 
     /// Reads on after a time of not reading.

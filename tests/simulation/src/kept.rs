@@ -13,6 +13,7 @@ use ferrymq_store::{CommitError, TwinDisk};
 
 use crate::agenda::Step;
 use crate::late_store::LateStore;
+use crate::layers::Door;
 use crate::options::StoreFaults;
 use crate::wire::Socket;
 
@@ -39,7 +40,7 @@ pub(crate) struct Counted {
 
 /// Passes on what the store has for the shards.
 struct Attending {
-    post: Arc<[Mailbox<Socket>]>,
+    post: Arc<[Mailbox<Socket, Door>]>,
     read_wanted: AtomicBool,
 }
 
@@ -48,7 +49,7 @@ impl LogKeeper {
     pub(crate) fn new(
         opened: Opened<TwinDisk>,
         shards: u16,
-        post: Arc<[Mailbox<Socket>]>,
+        post: Arc<[Mailbox<Socket, Door>]>,
     ) -> (Self, Recovered) {
         let attending = Arc::new(Attending { post, read_wanted: AtomicBool::new(true) });
         let attendant: Arc<dyn Attendant> = Arc::<Attending>::clone(&attending);

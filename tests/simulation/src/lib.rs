@@ -14,6 +14,7 @@ mod client;
 mod kept;
 mod late_access;
 mod late_store;
+mod layers;
 mod model;
 mod options;
 mod random;
@@ -23,4 +24,4 @@ mod simulation;
 mod trace;
 mod wire;
 
-pub use simulation::{Failure, Report, run, run_calm, run_on_disk};
+pub use simulation::{Failure, Report, run, run_calm, run_on_disk, run_through_layers};

@@ -1,15 +1,20 @@
 //! Replays a seed (`--seed N [--trace]`) or runs a range of them (`--seeds A..B`), with `--disk` on
-//! a disk and with crashes.
+//! a disk and with crashes, with `--layers` through WebSocket and behind proxies.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use ferrymq_simulation::{run, run_on_disk};
+use ferrymq_simulation::{run, run_on_disk, run_through_layers};
 
 fn main() -> ExitCode {
-    let (on_disk, arguments): (Vec<String>, Vec<String>) =
-        std::env::args().skip(1).partition(|argument| argument == "--disk");
-    let run = if on_disk.is_empty() { run } else { run_on_disk };
+    let (kinds, arguments): (Vec<String>, Vec<String>) = std::env::args()
+        .skip(1)
+        .partition(|argument| matches!(argument.as_str(), "--disk" | "--layers"));
+    let run = match kinds.first().map(String::as_str) {
+        Some("--disk") => run_on_disk,
+        Some(_) => run_through_layers,
+        None => run,
+    };
     let Some((first, end, printed)) = parse(&arguments) else {
         let _ = writeln!(io::stderr(), "{USAGE}");
         return ExitCode::from(2);
@@ -56,4 +61,5 @@ fn parse(arguments: &[String]) -> Option<(u64, u64, bool)> {
     }
 }
 
-const USAGE: &str = "usage: ferrymq-simulation (--seed N | --seeds A..B) [--trace] [--disk]";
+const USAGE: &str =
+    "usage: ferrymq-simulation (--seed N | --seeds A..B) [--trace] [--disk | --layers]";

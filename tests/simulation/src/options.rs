@@ -22,6 +22,8 @@ pub(crate) struct Options {
     /// The longest time between two of them, in microseconds.
     pub(crate) pace_us: usize,
     pub(crate) network: NetworkFaults,
+    /// How often a client does not come in plain MQTT.
+    pub(crate) layered: PerMille,
     pub(crate) store: StoreFaults,
     pub(crate) access: AccessFaults,
     pub(crate) clients_do: Behaviour,
@@ -110,6 +112,7 @@ impl Options {
                 spurious: maybe(random, 100),
                 accept_fails: maybe(random, 200),
             },
+            layered: PerMille(0),
             store: StoreFaults {
                 durable_us: *random.pick(&[0, 0, 500, 20_000, 200_000]),
                 late_fetches: maybe(random, 900),
@@ -146,6 +149,15 @@ impl Options {
         options
     }
 
+    /// The same, with or without a disk, through WebSocket and from behind proxies.
+    pub(crate) fn through_layers(random: &mut Random) -> Self {
+        let mut options = if random.coin() { Self::of(random) } else { Self::on_disk(random) };
+        options.layered = *random.pick(&[PerMille(500), PerMille(1000)]);
+        // A handshake through a smaller hole takes longer than clients wait.
+        options.network.capacity = options.network.capacity.max(300);
+        options
+    }
+
     /// A broker of one shard on a perfect network, and clients that behave.
     pub(crate) fn calm(random: &mut Random) -> Self {
         let never = PerMille(0);
@@ -164,6 +176,7 @@ impl Options {
                 spurious: never,
                 accept_fails: never,
             },
+            layered: never,
             store: StoreFaults {
                 durable_us: 0,
                 late_fetches: never,

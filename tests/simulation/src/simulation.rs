@@ -69,6 +69,15 @@ pub fn run_on_disk(seed: u64, printed: bool) -> Result<Report, Failure> {
     run_with(seed, printed, Options::on_disk)
 }
 
+/// Runs a seed in which some clients come through WebSocket, and some from behind a proxy.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_through_layers(seed: u64, printed: bool) -> Result<Report, Failure> {
+    run_with(seed, printed, Options::through_layers)
+}
+
 /// Runs a seed on a perfect network, with one shard and two clients.
 ///
 /// # Errors

@@ -12,6 +12,7 @@ use ferrymq_protocol::time::Instant;
 use ferrymq_server::Closed;
 
 use crate::agenda::{Agenda, Direction, Occasion, after};
+use crate::layers::Door;
 use crate::options::NetworkFaults;
 use crate::random::{PerMille, Random};
 
@@ -19,7 +20,8 @@ use crate::random::{PerMille, Random};
 #[derive(Debug)]
 pub(crate) struct Wire {
     pub(crate) connections: Vec<Connection>,
-    backlog: VecDeque<u32>,
+    /// By door.
+    backlogs: [VecDeque<u32>; Door::ALL.len()],
     /// The connections with edges that were not handed out, by shard.
     edges: Vec<BTreeMap<u32, Edge>>,
     /// Whether connections have come since the shard last looked.
@@ -33,6 +35,7 @@ pub(crate) struct Wire {
 #[expect(clippy::struct_excessive_bools, reason = "each end closes and breaks by itself")]
 pub(crate) struct Connection {
     pub(crate) client: usize,
+    door: Door,
     up: Pipe,
     down: Pipe,
     /// Which shard's poller watches it, in which slot.
@@ -101,7 +104,7 @@ impl Wire {
         let shards = usize::from(shards);
         Self {
             connections: Vec::new(),
-            backlog: VecDeque::new(),
+            backlogs: Default::default(),
             edges: vec![BTreeMap::new(); shards],
             knocks: vec![false; shards],
             faults,
@@ -120,9 +123,16 @@ impl Wire {
 
     // The client's end.
 
-    pub(crate) fn open(&mut self, client: usize, now: Instant, agenda: &mut Agenda) -> u32 {
+    pub(crate) fn open(
+        &mut self,
+        client: usize,
+        door: Door,
+        now: Instant,
+        agenda: &mut Agenda,
+    ) -> u32 {
         let connection = Connection {
             client,
+            door,
             up: Pipe::default(),
             down: Pipe::default(),
             watched: None,
@@ -244,8 +254,9 @@ impl Wire {
             self.connections[id as usize].server_closed = true;
             return;
         }
-        self.connections[id as usize].is_known = true;
-        self.backlog.push_back(id);
+        let connection = &mut self.connections[id as usize];
+        connection.is_known = true;
+        self.backlogs[connection.door.number() as usize].push_back(id);
         self.knocks.fill(true);
     }
 
@@ -343,8 +354,8 @@ impl Wire {
     }
 
     /// `None`: nobody waits.
-    pub(crate) fn accept(&mut self) -> Option<u32> {
-        self.backlog.pop_front()
+    pub(crate) fn accept(&mut self, door: Door) -> Option<u32> {
+        self.backlogs[door.number() as usize].pop_front()
     }
 
     pub(crate) fn watch(&mut self, id: u32, shard: usize, slot: u32) {
@@ -484,7 +495,7 @@ impl Wire {
                 self.server_closes(id, now, agenda);
             }
         }
-        self.backlog.clear();
+        self.backlogs.iter_mut().for_each(VecDeque::clear);
         self.edges = vec![BTreeMap::new(); usize::from(shards)];
         self.knocks = vec![false; usize::from(shards)];
     }

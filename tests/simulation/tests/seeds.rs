@@ -1,6 +1,6 @@
 //! Runs seeds: some hundred, those that once failed, and one twice.
 
-use ferrymq_simulation::{Report, run, run_calm, run_on_disk};
+use ferrymq_simulation::{Report, run, run_calm, run_on_disk, run_through_layers};
 
 fn check(seed: u64) -> Report {
     run(seed, false).unwrap_or_else(|failure| panic!("{failure}"))
@@ -33,12 +33,24 @@ fn seeds_on_a_disk_find_nothing() {
 }
 
 #[test]
+fn seeds_through_layers_find_nothing() {
+    let mut publications = 0;
+    for seed in 0..SEEDS {
+        let report = run_through_layers(seed, false).unwrap_or_else(|failure| panic!("{failure}"));
+        publications += report.publications;
+    }
+    assert!(publications > 20 * 300, "the seeds have hardly done anything");
+}
+
+#[test]
 fn same_seed_is_the_same_run() {
     for seed in [3, 17, 99] {
         assert_eq!(check(seed), check(seed));
         assert_ne!(check(seed).hash, check(seed + 1).hash);
         let on_disk = run_on_disk(seed, false).unwrap_or_else(|failure| panic!("{failure}"));
         assert_eq!(run_on_disk(seed, false).expect("it was well before"), on_disk);
+        let layered = run_through_layers(seed, false).unwrap_or_else(|failure| panic!("{failure}"));
+        assert_eq!(run_through_layers(seed, false).expect("it was well before"), layered);
     }
 }
 

@@ -101,7 +101,7 @@ const LIMITS: &str = "docs/src/limits.md";
 const STRUCTS: &[(&str, &str)] = &[
     ("crates/protocol/src/limits.rs", "ServerLimits"),
     ("crates/broker/src/limits.rs", "Limits"),
-    ("crates/server/src/config.rs", "SocketLimits"),
+    ("crates/server/src/socket_limits.rs", "SocketLimits"),
 ];
 
 #[cfg(test)]

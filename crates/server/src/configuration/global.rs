@@ -8,8 +8,8 @@ use ferrymq_broker::{Durability, Limits, Sleepers};
 
 use super::listener::Security;
 use super::value::Ceiling;
-use crate::config::SocketLimits;
 use crate::log::LogSettings;
+use crate::socket_limits::SocketLimits;
 
 /// Which program's defaults hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -1,18 +1,20 @@
 //! Accepting connections. All shards share each listening socket; who is free takes the next.
 
 use std::io;
-use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use ferrymq_broker::Peer;
+use ferrymq_broker::{ConnectionId, Peer};
 
 use super::Turn;
+use crate::acceptor::Terms;
 use crate::network::Network;
+use crate::wrapping::Wrapping;
 
 impl<N: Network> Turn<N> {
     pub(super) fn register_listeners(&mut self) {
         for (number, listening) in (0u32..).zip(&mut self.acceptor.listeners) {
-            if let Err(error) = self.network.listen(&mut listening.listener, number) {
+            if let Err(error) = self.network.listen(&mut listening.entrance.listener, number) {
                 tracing::error!(%error, "cannot watch a listener");
             }
         }
@@ -24,6 +26,10 @@ impl<N: Network> Turn<N> {
         }
         self.acceptor.again_at = None;
         for number in 0..self.acceptor.listeners.len() {
+            if self.handshakes.are_behind() && self.acceptor.is_costly(number) {
+                // They wait in the kernel until we have done with those who came before.
+                continue;
+            }
             if let Err(error) = self.accept_from(number) {
                 // Most likely we may not open more files. Trying again at once would fail again.
                 tracing::warn!(%error, "cannot accept connections, waiting a moment");
@@ -39,8 +45,11 @@ impl<N: Network> Turn<N> {
             if !listening.ready {
                 break;
             }
-            match self.network.accept(&mut listening.listener) {
-                Ok((socket, peer)) => self.admit(socket, peer),
+            match self.network.accept(&mut listening.entrance.listener) {
+                Ok((socket, peer)) => {
+                    let terms = Arc::clone(&listening.entrance.terms);
+                    self.admit(socket, peer, &terms);
+                }
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => listening.ready = false,
                     // This connection has gone again; the next may be well.
@@ -56,26 +65,41 @@ impl<N: Network> Turn<N> {
         Ok(())
     }
 
-    fn admit(&mut self, mut socket: N::Socket, peer: SocketAddr) {
-        if !self.acceptor.admission.enter() {
-            tracing::warn!(%peer, "too many connections: refused");
+    fn admit(&mut self, mut socket: N::Socket, peer: Peer, terms: &Terms) {
+        if let Err(full) = self.acceptor.admission.enter(terms) {
+            tracing::warn!(%peer, listener = &*terms.profile.name, "refused: {full}");
             self.network.close(socket);
             return;
         }
-        let id = self.shard.open(Peer::from(peer), &self.profile, self.now);
+        let stack = match terms.transport.open() {
+            Ok(stack) => stack,
+            Err(error) => {
+                tracing::warn!(%error, %peer, "refused");
+                self.network.close(socket);
+                self.acceptor.admission.leave(&terms.profile);
+                return;
+            }
+        };
+        let id = self.shard.open(peer, &terms.profile, self.now);
         if let Err(error) = self.network.register(&mut socket, id.slot) {
             tracing::warn!(%error, %peer, "cannot watch a connection");
-            self.shard.remove(id);
-            self.discharge(socket);
+            self.discharge(id, socket);
             return;
         }
-        self.connections.insert(id, socket);
+        let connection = self.connections.insert(id, socket);
+        if let Some(stack) = stack {
+            connection.wrap(Some(Box::new(Wrapping::new(stack))));
+            self.begin_handshake(id);
+        }
     }
 
-    /// Closes the socket of a connection that had been admitted.
-    pub(super) fn discharge(&mut self, socket: N::Socket) {
+    /// Forgets a connection that had been admitted, and closes its socket.
+    pub(super) fn discharge(&mut self, id: ConnectionId, socket: N::Socket) {
         self.network.close(socket);
-        self.acceptor.admission.leave();
+        if let Some(profile) = self.shard.profile(id) {
+            self.acceptor.admission.leave(profile);
+        }
+        self.shard.remove(id);
     }
 }
 

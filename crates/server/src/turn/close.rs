@@ -53,7 +53,7 @@ impl<N: Network> Turn<N> {
     pub(super) fn peer_closed(&mut self, id: ConnectionId, error: Option<io::ErrorKind>) {
         if let Some(connection) = self.connections.get_mut(id) {
             connection.phase = Phase::Gone;
-            connection.parked = None;
+            connection.unpark();
             self.shard.peer_closed(id, error, self.now);
         }
     }
@@ -72,25 +72,29 @@ impl<N: Network> Turn<N> {
 
     /// Closes the socket and forgets the connection.
     pub(super) fn remove(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.remove(id) {
+        if let Some(mut connection) = self.connections.remove(id) {
             if matches!(connection.phase, Phase::Flushing | Phase::Lingering) {
                 self.lingering_count -= 1;
             }
-            self.shard.remove(id);
-            self.discharge(connection.socket);
+            self.handshakes.leave(connection.wrapping());
+            self.discharge(id, connection.socket);
         }
     }
 
-    fn begin_to_close(&mut self, id: ConnectionId) {
+    pub(super) fn begin_to_close(&mut self, id: ConnectionId) {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
         connection.phase = Phase::Flushing;
-        connection.parked = None;
+        connection.unpark();
         connection.input = Input::Idle;
+        let is_wrapped = connection.is_wrapped();
         self.lingering_count += 1;
         self.lingering.push_back((self.now.saturating_add(self.sockets.linger), id));
-        if self.shard.output(id).is_none_or(|output| output.is_empty()) {
+        if is_wrapped {
+            // Its layers have last words of their own.
+            self.unflushed.push(id);
+        } else if self.shard.output(id).is_none_or(|output| output.is_empty()) {
             self.linger(id);
         }
         // What it has sent and we did not read would turn the close into a reset.

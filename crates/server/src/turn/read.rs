@@ -22,7 +22,7 @@ struct Intake {
 }
 
 /// Why reading from a connection stopped.
-enum Stop {
+pub(super) enum Stop {
     /// Nothing more is there now.
     Empty,
     /// It has had its share.
@@ -36,6 +36,7 @@ enum Stop {
 impl<N: Network> Turn<N> {
     /// Reads from the connections that are ready, until the turn has had enough.
     pub(super) fn read(&mut self) {
+        self.handshakes.begin_turn();
         let mut total = 0;
         for _ in 0..self.ready.len() {
             if total >= TURN_BYTES {
@@ -49,6 +50,7 @@ impl<N: Network> Turn<N> {
             };
             connection.input = Input::Idle;
             total += match connection.phase {
+                Phase::Open if connection.is_wrapped() => self.read_wrapped(id),
                 Phase::Open => self.read_from(id),
                 Phase::Flushing | Phase::Lingering => self.drop_input(id),
                 Phase::Gone => 0,
@@ -61,9 +63,9 @@ impl<N: Network> Turn<N> {
         let Some(connection) = self.connections.get_mut(id) else {
             return 0;
         };
-        let parked = connection.parked.take().map(|parked| parked.bytes);
+        let parked = connection.unpark();
         let common = std::mem::take(&mut self.buffer);
-        let mut intake = Intake::new(common, parked.unwrap_or_default());
+        let mut intake = Intake::new(common, parked);
         let mut total = 0;
         let stop = self.read_into(id, &mut intake, &mut total);
         let (common, rest) = intake.into_rest();
@@ -122,7 +124,7 @@ impl<N: Network> Turn<N> {
         }
     }
 
-    fn stop_reading(&mut self, id: ConnectionId, stop: &Stop, rest: Vec<u8>) {
+    pub(super) fn stop_reading(&mut self, id: ConnectionId, stop: &Stop, rest: Vec<u8>) {
         if let Stop::Move(home) = stop {
             self.move_home(id, *home, rest);
             return;
@@ -143,18 +145,20 @@ impl<N: Network> Turn<N> {
 
     /// Sends a connection to the shard where its client is at home.
     fn move_home(&mut self, id: ConnectionId, home: ShardIndex, bytes: Vec<u8>) {
-        let newcomer = self.shard.depart(id);
         let Some(mut connection) = self.connections.remove(id) else {
             return;
         };
         let deregistered = self.network.deregister(&mut connection.socket);
-        let connected = deregistered.and_then(|()| self.network.peer(&connection.socket));
-        let (Ok(_), Some(newcomer)) = (connected, newcomer) else {
+        if deregistered.is_err() || !self.network.is_connected(&connection.socket) {
             // It has been reset meanwhile.
-            self.discharge(connection.socket);
+            self.discharge(id, connection.socket);
+            return;
+        }
+        let Some(newcomer) = self.shard.depart(id) else {
             return;
         };
-        let arrival = Arrival { socket: connection.socket, newcomer, bytes };
+        let wrapping = connection.take_wrapping();
+        let arrival = Arrival { socket: connection.socket, newcomer, wrapping, bytes };
         self.post[home.as_usize()].post(Letter::Arrival(Box::new(arrival)));
         self.to_wake[home.as_usize()] = true;
     }
@@ -170,9 +174,9 @@ impl<N: Network> Turn<N> {
                 }
                 Ok(count) => {
                     total += count;
-                    let parked = connection.parked.get_or_insert_default();
-                    parked.dropped += count;
-                    if parked.dropped > LINGER_BYTES {
+                    let extra = connection.extra.get_or_insert_default();
+                    extra.dropped += count;
+                    if extra.dropped > LINGER_BYTES {
                         self.remove(id);
                         break;
                     }
@@ -258,11 +262,11 @@ impl Intake {
 }
 
 /// Bytes that one connection may send in one turn.
-const CONNECTION_BYTES: usize = 256 * 1024;
+pub(super) const CONNECTION_BYTES: usize = 256 * 1024;
 /// Bytes that are read in one turn.
 const TURN_BYTES: usize = 4 * 1024 * 1024;
 /// A packet that is larger than this and incomplete gets a buffer of its own.
-const LARGE_BYTES: usize = 32 * 1024;
+pub(super) const LARGE_BYTES: usize = 32 * 1024;
 const READ_AHEAD_BYTES: usize = 64 * 1024;
 /// Bytes that are dropped from a connection that we have ended.
 const LINGER_BYTES: usize = 64 * 1024;

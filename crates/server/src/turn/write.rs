@@ -24,6 +24,10 @@ impl<N: Network> Turn<N> {
     }
 
     fn flush_one(&mut self, id: ConnectionId) {
+        if self.connections.get_mut(id).is_some_and(|connection| connection.is_wrapped()) {
+            self.flush_wrapped(id);
+            return;
+        }
         for _ in 0..WRITES_PER_ROUND {
             let Some(connection) = self.connections.get_mut(id) else {
                 return;
@@ -59,5 +63,5 @@ impl<N: Network> Turn<N> {
     }
 }
 
-const PIECES_PER_WRITE: usize = 16;
-const WRITES_PER_ROUND: usize = 4;
+pub(super) const PIECES_PER_WRITE: usize = 16;
+pub(super) const WRITES_PER_ROUND: usize = 4;

@@ -2,7 +2,13 @@
 //! what was kept.
 
 mod durable_store;
+#[cfg(unix)]
+mod listeners;
 mod loopback;
 mod peer;
 mod restart;
+#[cfg(unix)]
+mod transports;
+#[cfg(unix)]
+mod tunnel;
 mod turn;

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use ferrymq_broker::{Directory, ShardIndex};
 
-/// One end of a TCP connection to the broker.
+/// One end of a connection to the broker.
 pub(crate) struct Peer {
-    socket: TcpStream,
+    socket: Box<dyn Socket>,
     received: Vec<u8>,
 }
 
@@ -20,13 +20,55 @@ pub(crate) enum Version {
     V5 = 5,
 }
 
+/// A socket of any kind.
+pub(crate) trait Socket: Read + Write + Send {
+    /// Bounds all waiting.
+    fn set_patience(&self);
+
+    fn close_write(&mut self);
+}
+
+impl Socket for TcpStream {
+    fn set_patience(&self) {
+        self.set_read_timeout(Some(PATIENCE)).unwrap();
+        self.set_write_timeout(Some(PATIENCE)).unwrap();
+    }
+
+    fn close_write(&mut self) {
+        self.shutdown(Shutdown::Write).unwrap();
+    }
+}
+
+#[cfg(unix)]
+impl Socket for std::os::unix::net::UnixStream {
+    fn set_patience(&self) {
+        self.set_read_timeout(Some(PATIENCE)).unwrap();
+        self.set_write_timeout(Some(PATIENCE)).unwrap();
+    }
+
+    fn close_write(&mut self) {
+        self.shutdown(Shutdown::Write).unwrap();
+    }
+}
+
 impl Peer {
     pub(crate) fn open(address: SocketAddr) -> Self {
         let socket = TcpStream::connect(address).expect("the broker listens");
-        socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        socket.set_write_timeout(Some(PATIENCE)).unwrap();
         socket.set_nodelay(true).unwrap();
-        Self { socket, received: Vec::new() }
+        Self::over(socket)
+    }
+
+    /// Speaks through a socket that is connected already.
+    pub(crate) fn over(socket: impl Socket + 'static) -> Self {
+        socket.set_patience();
+        Self { socket: Box::new(socket), received: Vec::new() }
+    }
+
+    /// Opens a connection and sends CONNECT, if the broker still takes it.
+    pub(crate) fn open_and_greet(address: SocketAddr) -> Self {
+        let mut peer = Self::open(address);
+        let _taken = peer.socket.write_all(&connect(Version::V5, "greeter", true));
+        peer
     }
 
     /// Opens a connection and has it accepted with a new session.
@@ -95,7 +137,7 @@ impl Peer {
     }
 
     pub(crate) fn close_write(&mut self) {
-        self.socket.shutdown(Shutdown::Write).unwrap();
+        self.socket.close_write();
     }
 }
 

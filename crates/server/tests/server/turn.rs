@@ -8,11 +8,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ferrymq_broker::{AllowAll, Ask, Directory, Limits, Shard, ShardIndex, ShardOptions};
+use ferrymq_broker::{AllowAll, Ask, Directory, Limits, Peer, Shard, ShardIndex, ShardOptions};
 use ferrymq_protocol::time::Instant;
 use ferrymq_server::{
-    Admission, Closed, Control, Event, Mailbox, MemoryStore, Network, SocketLimits, Source, Turn,
-    TurnParts, Wake,
+    Admission, Closed, Control, Entrance, Event, Mailbox, MemoryStore, Network, SocketLimits,
+    Source, Turn, TurnParts, Wake,
 };
 
 use crate::peer::{Version, client_at, connect, publish, subscribe};
@@ -276,7 +276,7 @@ impl Scene {
                     shard,
                     index: ShardIndex(index),
                     // Only the first shard listens, so that a test knows who accepts.
-                    listeners: if index == 0 { vec![()] } else { Vec::new() },
+                    listeners: if index == 0 { vec![Entrance::new(())] } else { Vec::new() },
                     post: Arc::clone(&post),
                     store: Arc::clone(&store) as Arc<dyn ferrymq_server::Store>,
                     control: Arc::new(Nobody),
@@ -361,14 +361,14 @@ impl Network for Script {
         Ok(())
     }
 
-    fn accept(&mut self, (): &mut ()) -> io::Result<(usize, SocketAddr)> {
+    fn accept(&mut self, (): &mut ()) -> io::Result<(usize, Peer)> {
         let mut world = self.world.borrow_mut();
         world.accepts += 1;
         if world.refuse_accepts {
             return Err(io::Error::other("too many open files"));
         }
         let socket = world.pending.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
-        Ok((socket, SocketAddr::from(([127, 0, 0, 1], 1))))
+        Ok((socket, SocketAddr::from(([127, 0, 0, 1], 1)).into()))
     }
 
     fn unlisten(&mut self, (): ()) {}
@@ -387,8 +387,8 @@ impl Network for Script {
         Ok(())
     }
 
-    fn peer(&self, _socket: &usize) -> io::Result<SocketAddr> {
-        Ok(SocketAddr::from(([127, 0, 0, 1], 1)))
+    fn is_connected(&self, _socket: &usize) -> bool {
+        true
     }
 
     fn read(&mut self, socket: &mut usize, buffer: &mut [u8]) -> io::Result<usize> {

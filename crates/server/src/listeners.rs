@@ -1,0 +1,109 @@
+//! All listeners of a broker: what was bound, and on which terms.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use ferrymq_broker::ListenerProfile;
+
+use crate::acceptor::{Admission, Entrance, Places, Terms};
+use crate::config::{Bind, Listener};
+use crate::listen::{self, ListenError, SharedSocket};
+use crate::mio_network::MioListener;
+
+/// The listeners of a broker.
+#[derive(Debug, Default)]
+pub(crate) struct Listeners {
+    bound: Vec<Bound>,
+}
+
+#[derive(Debug)]
+struct Bound {
+    bind: Bind,
+    no_delay: bool,
+    maximum_connections: Option<usize>,
+    sockets: Arc<[SharedSocket]>,
+    terms: Arc<Terms>,
+}
+
+impl Listeners {
+    /// The listeners that are wanted: those that are there already go on, and the others are bound.
+    /// If one cannot be bound, nothing has changed.
+    pub(crate) fn change(&self, wanted: Vec<Listener>, backlog: u16) -> Result<Self, ListenError> {
+        let mut old: Vec<&Bound> = self.bound.iter().collect();
+        let mut bound = Vec::new();
+        for listener in wanted {
+            let known = old.iter().position(|old| old.bind == listener.bind);
+            let known = known.map(|at| old.swap_remove(at));
+            let sockets = match known {
+                Some(known) => Arc::clone(&known.sockets),
+                None => listen::bind(&listener.bind, backlog)?.into(),
+            };
+            bound.push(Bound::new(listener, sockets, known.and_then(|known| known.places())));
+        }
+        Ok(Self { bound })
+    }
+
+    /// Gives each listener as many places as it is to have now.
+    pub(crate) fn set_places(&self) {
+        for bound in &self.bound {
+            if let (Some(places), Some(limit)) = (bound.places(), bound.maximum_connections) {
+                places.set_limit(limit);
+            }
+        }
+    }
+
+    /// Makes the terms known to those who count connections.
+    pub(crate) fn introduce_to(&self, admission: &Admission) {
+        for bound in &self.bound {
+            admission.introduce(&bound.terms);
+        }
+    }
+
+    /// All of them once more, for another poller.
+    pub(crate) fn share(&self) -> io::Result<Vec<Entrance<MioListener>>> {
+        let mut entrances = Vec::new();
+        for bound in &self.bound {
+            for socket in &*bound.sockets {
+                let listener = socket.share(bound.no_delay)?;
+                entrances.push(Entrance { listener, terms: Arc::clone(&bound.terms) });
+            }
+        }
+        Ok(entrances)
+    }
+
+    /// The addresses of those that have one.
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.sockets().filter_map(SharedSocket::address).collect()
+    }
+
+    /// Says where connections are accepted.
+    pub(crate) fn log(&self) {
+        for socket in self.sockets() {
+            tracing::info!("listening on {socket}");
+        }
+    }
+
+    fn sockets(&self) -> impl Iterator<Item = &SharedSocket> {
+        self.bound.iter().flat_map(|bound| &*bound.sockets)
+    }
+}
+
+impl Bound {
+    /// `places` are those of the listener that was there before.
+    fn new(listener: Listener, sockets: Arc<[SharedSocket]>, places: Option<&Arc<Places>>) -> Self {
+        let Listener { bind, mut profile, maximum_connections, transport, no_delay } = listener;
+        if profile.port == 0 {
+            let address = sockets.iter().find_map(SharedSocket::address);
+            profile.port = address.map_or(0, |address| address.port());
+        }
+        let places = maximum_connections
+            .map(|limit| places.map_or_else(|| Arc::new(Places::new(limit)), Arc::clone));
+        let terms = Terms { profile: Arc::<ListenerProfile>::new(profile), places, transport };
+        Self { bind, no_delay, maximum_connections, sockets, terms: Arc::new(terms) }
+    }
+
+    fn places(&self) -> Option<&Arc<Places>> {
+        self.terms.places.as_ref()
+    }
+}
