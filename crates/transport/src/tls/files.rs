@@ -7,8 +7,11 @@ use std::path::{Path, PathBuf};
 use rustls::RootCertStore;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use x509_parser::certificate::X509Certificate;
+use x509_parser::prelude::FromDer;
 
 use crate::tls::error::SettingsError;
+use crate::tls::signature::may_sign;
 
 /// The most that is read of one file. A bundle of all authorities of the Web has 300 KB.
 const FILE_BYTES_MAXIMUM: u64 = 16 * 1024 * 1024;
@@ -138,11 +141,12 @@ impl Files {
     fn warn_if_world_readable(&mut self, _: &Path) {}
 }
 
-/// Who is trusted to sign certificates.
+/// Whose certificates are believed, and whose signatures on other certificates.
 #[derive(Debug)]
 pub(super) struct Authorities {
+    /// Those who may sign others.
     pub(super) roots: RootCertStore,
-    /// The same, whole.
+    /// All of them, whole.
     pub(super) certificates: Vec<CertificateDer<'static>>,
 }
 
@@ -159,11 +163,14 @@ impl Authorities {
         path: &Path,
         certificates: Vec<CertificateDer<'static>>,
     ) -> Result<(), SettingsError> {
-        for certificate in &certificates {
-            self.roots.add(certificate.clone()).map_err(|error| SettingsError::Certificate {
-                path: path.into(),
-                reason: error.to_string(),
-            })?;
+        let unusable = |reason: String| SettingsError::Certificate { path: path.into(), reason };
+        for der in &certificates {
+            let (_, certificate) =
+                X509Certificate::from_der(der).map_err(|error| unusable(error.to_string()))?;
+            // webpki would let any of them sign.
+            if may_sign(&certificate) {
+                self.roots.add(der.clone()).map_err(|error| unusable(error.to_string()))?;
+            }
         }
         self.certificates.extend(certificates);
         Ok(())

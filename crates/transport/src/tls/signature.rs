@@ -4,7 +4,21 @@ use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::SignatureVerificationAlgorithm;
 use x509_parser::asn1_rs::ToDer;
 use x509_parser::certificate::X509Certificate;
-use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo};
+use x509_parser::x509::{AlgorithmIdentifier, SubjectPublicKeyInfo, X509Version};
+
+/// Whether an authority's certificate says that it is one, as OpenSSL asks: by its basic constraints,
+/// without them by its key usage; one of version 1, which has neither, must be its own issuer.
+pub(super) fn may_sign(authority: &X509Certificate<'_>) -> bool {
+    match (authority.basic_constraints(), authority.key_usage()) {
+        (Ok(Some(constraints)), _) => constraints.value.ca,
+        (Ok(None), Ok(Some(usage))) => usage.value.key_cert_sign(),
+        (Ok(None), Ok(None)) => {
+            authority.version() == X509Version::V1
+                && authority.issuer().as_raw() == authority.subject().as_raw()
+        }
+        _ => false,
+    }
+}
 
 /// Whether `issuer` bears the name of who has signed `certificate`, and has its key.
 pub(super) fn is_signed_by(

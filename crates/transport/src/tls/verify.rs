@@ -31,12 +31,13 @@ use x509_parser::x509::X509Version;
 use crate::tls::certificate::common_name;
 use crate::tls::files::Authorities;
 use crate::tls::revocations::Revocations;
-use crate::tls::signature::{is_signed_by, verifies};
+use crate::tls::signature::{is_signed_by, may_sign, verifies};
 
 /// A server's verifier of clients.
 #[derive(Debug)]
 pub(super) struct ClientVerifier {
-    webpki: Arc<dyn ClientCertVerifier>,
+    /// Not there if none of the authorities may sign: then only they themselves are believed.
+    webpki: Option<Arc<dyn ClientCertVerifier>>,
     trust: Trust,
     revocations: Option<Revocations>,
 }
@@ -49,16 +50,17 @@ impl ClientVerifier {
         provider: &Arc<CryptoProvider>,
     ) -> Result<Self, Error> {
         let (roots, trust) = Trust::new(authorities, provider);
-        let webpki = WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider))
-            .build()
-            .map_err(|error| Error::General(error.to_string()))?;
+        let webpki = roots
+            .map(|roots| WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider)))
+            .map(|builder| builder.build().map_err(|error| Error::General(error.to_string())))
+            .transpose()?;
         Ok(Self { webpki, trust, revocations })
     }
 }
 
 impl ClientCertVerifier for ClientVerifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        self.webpki.root_hint_subjects()
+        self.webpki.as_ref().map_or(&[], |webpki| webpki.root_hint_subjects())
     }
 
     fn verify_client_cert(
@@ -67,7 +69,11 @@ impl ClientCertVerifier for ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        if let Err(error) = self.webpki.verify_client_cert(end_entity, intermediates, now) {
+        let verified = match &self.webpki {
+            Some(webpki) => webpki.verify_client_cert(end_entity, intermediates, now),
+            None => Err(CertificateError::UnknownIssuer.into()),
+        };
+        if let Err(error) = verified {
             self.trust.look_again(end_entity, now, error)?;
         }
         if let Some(revocations) = &self.revocations {
@@ -95,14 +101,15 @@ impl ClientCertVerifier for ClientVerifier {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.webpki.supported_verify_schemes()
+        self.trust.algorithms.supported_schemes()
     }
 }
 
 /// A client's verifier of servers.
 #[derive(Debug)]
 pub(super) struct ServerVerifier {
-    webpki: Arc<WebPkiServerVerifier>,
+    /// Not there if none of the authorities may sign: then only they themselves are believed.
+    webpki: Option<Arc<WebPkiServerVerifier>>,
     trust: Trust,
 }
 
@@ -113,9 +120,10 @@ impl ServerVerifier {
         provider: &Arc<CryptoProvider>,
     ) -> Result<Self, Error> {
         let (roots, trust) = Trust::new(authorities, provider);
-        let webpki = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider))
-            .build()
-            .map_err(|error| Error::General(error.to_string()))?;
+        let webpki = roots
+            .map(|roots| WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)))
+            .map(|builder| builder.build().map_err(|error| Error::General(error.to_string())))
+            .transpose()?;
         Ok(Self { webpki, trust })
     }
 }
@@ -129,8 +137,13 @@ impl ServerCertVerifier for ServerVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let webpki = &self.webpki;
-        match webpki.verify_server_cert(end_entity, intermediates, name, ocsp_response, now) {
+        let verified = match &self.webpki {
+            Some(webpki) => {
+                webpki.verify_server_cert(end_entity, intermediates, name, ocsp_response, now)
+            }
+            None => Err(CertificateError::UnknownIssuer.into()),
+        };
+        match verified {
             Ok(verified) => Ok(verified),
             // webpki asks for the name last.
             Err(
@@ -174,7 +187,7 @@ impl ServerCertVerifier for ServerVerifier {
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.webpki.supported_verify_schemes()
+        self.trust.algorithms.supported_schemes()
     }
 }
 
@@ -227,10 +240,14 @@ struct Trust {
 }
 
 impl Trust {
-    fn new(authorities: Authorities, provider: &CryptoProvider) -> (Arc<RootCertStore>, Self) {
+    fn new(
+        authorities: Authorities,
+        provider: &CryptoProvider,
+    ) -> (Option<Arc<RootCertStore>>, Self) {
         let Authorities { roots, certificates } = authorities;
         let algorithms = provider.signature_verification_algorithms;
-        (Arc::new(roots), Self { authorities: certificates, algorithms })
+        let roots = (!roots.is_empty()).then(|| Arc::new(roots));
+        (roots, Self { authorities: certificates, algorithms })
     }
 
     /// Looks at a certificate that webpki has refused with `error`.
@@ -251,10 +268,11 @@ impl Trust {
             return Err(error);
         }
         check_dates(&certificate, now)?;
-        let authorities = self.authorities.iter().filter_map(|authority| parse(authority).ok());
+        let mut authorities = self.authorities.iter().filter_map(|authority| parse(authority).ok());
         let signer = authorities
-            .filter(|authority| authority.version() != X509Version::V3 || authority.is_ca())
-            .find(|authority| is_signed_by(&certificate, authority, &self.algorithms))
+            .find(|authority| {
+                may_sign(authority) && is_signed_by(&certificate, authority, &self.algorithms)
+            })
             .ok_or(CertificateError::UnknownIssuer)?;
         check_dates(&signer, now)
     }

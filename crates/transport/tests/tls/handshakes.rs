@@ -7,7 +7,7 @@ use ferrymq_transport::tls::{
     ClientOptions, ClientSettings, ServerLayer, ServerOptions, ServerSettings, TlsVersion,
 };
 use ferrymq_transport::{Layer, TransportError};
-use rcgen::date_time_ymd;
+use rcgen::{Issuer, KeyPair, date_time_ymd};
 
 const VERSIONS: [TlsVersion; 2] = [TlsVersion::V1_2, TlsVersion::V1_3];
 
@@ -269,6 +269,41 @@ fn self_signed_certificate_is_believed_by_who_has_it() {
     let client = ClientSettings::load(&client(fixture("self.crt"))).unwrap();
     let (_, error) = Pair::new(&server, &client, "example.org").carry().unwrap_err();
     assert!(error.to_string().contains("is not for example.org"), "{error}");
+}
+
+#[test]
+fn certificate_that_is_believed_cannot_sign_others() {
+    let authority = Authority::new();
+    // A client's own certificate, which the server knows, and what that client has signed.
+    let params = named("known");
+    let key = KeyPair::generate().unwrap();
+    authority.write("known.crt", &params.self_signed(&key).unwrap().pem());
+    authority.write("known.key", &key.serialize_pem());
+    let signed_key = KeyPair::generate().unwrap();
+    let signed = named("other").signed_by(&signed_key, &Issuer::new(params, key)).unwrap();
+    authority.write("other.crt", &signed.pem());
+    authority.write("other.key", &signed_key.serialize_pem());
+    for files in ["known.crt", "both.crt"] {
+        let text = |name| std::fs::read_to_string(authority.path(name)).unwrap();
+        authority.write("both.crt", &(text("known.crt") + &text("ca.crt")));
+        let server = ServerSettings::load(&ServerOptions {
+            require_certificate: true,
+            ca_file: Some(authority.path(files)),
+            ..authority.server_options("localhost")
+        })
+        .unwrap();
+        let client = |name: &str| ClientOptions {
+            certificate: Some(authority.path(&format!("{name}.crt"))),
+            key: Some(authority.path(&format!("{name}.key"))),
+            ..authority.client_options()
+        };
+        for version in VERSIONS {
+            let pair = connect(&server, &client("known"), version).unwrap();
+            assert_eq!(&*pair.server.peer_certificate().unwrap().subject, "CN=known");
+            let (side, error) = connect(&server, &client("other"), version).err().unwrap();
+            assert!(side == Side::Server && error.to_string().contains("authorities"), "{error}");
+        }
+    }
 }
 
 #[test]
