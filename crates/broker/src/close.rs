@@ -137,7 +137,7 @@ impl Shard {
         for filter in session.subscriptions.iter() {
             self.directory.unsubscribe(TopicFilter::trusted(filter), place.number);
         }
-        self.effects.metrics().messages_queued.subtract(session.queued() as u64);
+        session.count_leaving(&self.effects);
         let mut messages: Vec<RecordNumber> = Vec::new();
         let orphans = session.dissolve(&mut messages);
         for orphan in orphans {

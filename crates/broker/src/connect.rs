@@ -222,6 +222,7 @@ impl Shard {
             connection.begin_writing(&mut self.effects);
             server::refuse(connect.version, reason, connection.output.bytes());
         }
+        self.effects.metrics().connects_answered.add(1);
         let client_id = Some(connect.client_id).filter(|client_id| !client_id.is_empty());
         if self.effects.notices.wants(Interests::PACKETS) {
             let packet = Summary::ConnAck { session_present: false, reason };
@@ -322,6 +323,7 @@ impl Shard {
             server_keep_alive: (keep_alive != connect.keep_alive).then_some(keep_alive),
             authentication_data,
         };
+        self.effects.metrics().connects_answered.add(1);
         self.say_connected(id, connect, arrival, expiry, &welcome);
         if let Some(connection) = self.connections.get_mut(id) {
             connection.phase = Phase::Opening;

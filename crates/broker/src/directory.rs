@@ -152,6 +152,12 @@ impl Directory {
         filters
     }
 
+    /// The bytes of the topics, properties and payloads of retained messages.
+    pub(crate) fn retained_bytes(&self) -> usize {
+        let retained = self.retained.read().unwrap_or_else(PoisonError::into_inner);
+        retained.bytes - retained.table.len() * size_of::<Message>()
+    }
+
     pub(crate) const fn seed(&self) -> u64 {
         self.seed
     }

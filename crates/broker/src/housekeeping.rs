@@ -98,8 +98,31 @@ impl Shard {
         }
     }
 
-    /// Publishes `$SYS`, and plans the next time.
-    pub(crate) fn publish_sys(&mut self, now: Instant) {
+    /// Publishes a message of the broker itself, such as a line of its log, below `$SYS`. It is not
+    /// retained, and lives for 20 seconds. A topic that is not below `$SYS` is not published.
+    pub fn publish_sys(&mut self, topic: &str, payload: &[u8], now: Instant) {
+        let topic = TopicName::parse(topic).ok();
+        let Some(topic) = topic.filter(|topic| topic.as_str().starts_with("$SYS/")) else {
+            return;
+        };
+        let publication = Publication {
+            topic,
+            properties: Properties::EMPTY,
+            payload,
+            qos: QoS::ExactlyOnce,
+            retain: false,
+            expires: now.saturating_add(LIFE_OF_NEWS),
+            publisher: SessionNumber::BROKER,
+        };
+        self.publish_internally(&publication, now);
+    }
+
+    /// Publishes the numbers below `$SYS`, and plans the next time.
+    pub(crate) fn publish_numbers(&mut self, now: Instant) {
+        self.sys.is_armed = !self.limits.sys_interval.is_zero();
+        if !self.sys.is_armed {
+            return;
+        }
         for (topic, value) in self.sys.changed(&self.directory, self.limits.durability, now) {
             let publication = Publication {
                 topic: TopicName::trusted(topic),
@@ -112,10 +135,7 @@ impl Shard {
             };
             self.publish_internally(&publication, now);
         }
-        self.sys.is_armed = !self.limits.sys_interval.is_zero();
-        if self.sys.is_armed {
-            self.timers.insert(now.saturating_add(self.limits.sys_interval), Timer::Sys);
-        }
+        self.timers.insert(now.saturating_add(self.limits.sys_interval), Timer::Sys);
     }
 
     /// Sees to it that `$SYS` is published, if it is to be and this is the shard that does it.
@@ -133,5 +153,7 @@ impl Shard {
     }
 }
 
+/// How long a message that is published below `$SYS` is worth delivering.
+const LIFE_OF_NEWS: Duration = Duration::from_secs(20);
 /// How soon a connection is looked at again that cannot be judged now.
 const RECHECK: Duration = Duration::from_secs(1);

@@ -22,6 +22,7 @@ mod image;
 mod limits;
 mod line;
 mod listener_profile;
+mod load_averages;
 mod log_events;
 mod mail;
 mod message;

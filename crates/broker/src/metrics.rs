@@ -3,13 +3,15 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::identity::ShardIndex;
-use crate::store_metrics::StoreMetrics;
+use crate::store_metrics::{Figure, StoreMetrics};
 
 /// The counters of all shards, and the figures of the log.
 #[derive(Debug)]
 pub struct Metrics {
     shards: Box<[ShardMetrics]>,
     store: StoreMetrics,
+    /// Bytes of memory of the process now, and at most so far; 0 while nobody has said so.
+    heap: (Figure, Figure),
 }
 
 /// A number that one shard changes and others read.
@@ -47,6 +49,8 @@ counters! {
     sessions_expired,
     /// Sessions whose connection was replaced by a newer one.
     take_overs,
+    /// CONNECT packets that were answered, with a yes or a no.
+    connects_answered,
     /// Packets received.
     packets_received,
     /// Packets sent.
@@ -65,6 +69,8 @@ counters! {
     publish_bytes_sent,
     /// Messages that wait in queues now.
     messages_queued,
+    /// Bytes of their topics, properties and payloads.
+    queued_bytes,
     /// Messages dropped because a queue or an output was full.
     dropped_full,
     /// Messages dropped because they had expired.
@@ -98,12 +104,25 @@ impl Metrics {
         Self {
             shards: (0..shards).map(|_| ShardMetrics::default()).collect(),
             store: StoreMetrics::default(),
+            heap: <(Figure, Figure)>::default(),
         }
     }
 
     /// What the log says of itself.
     pub const fn store(&self) -> &StoreMetrics {
         &self.store
+    }
+
+    /// Says how many bytes of memory the process has.
+    pub fn set_heap(&self, bytes: u64) {
+        let (current, maximum) = &self.heap;
+        current.set(bytes);
+        maximum.set(maximum.get().max(bytes));
+    }
+
+    /// Bytes of memory of the process, and the most that it has had.
+    pub(crate) fn heap(&self) -> (u64, u64) {
+        (self.heap.0.get(), self.heap.1.get())
     }
 
     /// The counters of one shard.

@@ -97,6 +97,11 @@ impl Queue {
         self.waiting.as_ref().map_or(0, |waiting| waiting.entries.len())
     }
 
+    /// The bytes of what waits.
+    pub(crate) fn bytes(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.bytes)
+    }
+
     pub(crate) const fn is_empty(&self) -> bool {
         self.waiting.is_none()
     }
@@ -104,8 +109,7 @@ impl Queue {
     /// Whether a message of this length may still wait. The oldest are kept: what does not fit is
     /// the new one.
     pub(crate) fn has_room(&self, weight: usize, limits: QueueLimits) -> bool {
-        let bytes = self.waiting.as_ref().map_or(0, |waiting| waiting.bytes);
-        self.len() < limits.messages && bytes + weight <= limits.bytes
+        self.len() < limits.messages && self.bytes() + weight <= limits.bytes
     }
 
     /// Makes room for so many messages at once, and for no more.

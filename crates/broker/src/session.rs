@@ -153,6 +153,7 @@ impl Session {
             self.queue.push(Queued { kept: Kept::Stored(number), group, load });
         }
         effects.metrics().messages_queued.add(self.queued() as u64);
+        effects.metrics().queued_bytes.add(self.queue.bytes() as u64);
     }
 
     /// Delivers a message: to the client now, or to the queue.
@@ -191,8 +192,26 @@ impl Session {
             effects.settle(self.place.number, Some(number));
             return;
         }
+        self.push(Queued { kept: Kept::Stored(number), group: Some(group), load }, effects);
+    }
+
+    /// The session ends: what waits in it is not counted any more.
+    pub(crate) fn count_leaving(&self, effects: &Effects) {
+        effects.metrics().messages_queued.subtract(self.queued() as u64);
+        effects.metrics().queued_bytes.subtract(self.queue.bytes() as u64);
+    }
+
+    fn push(&mut self, entry: Queued, effects: &Effects) {
         effects.metrics().messages_queued.add(1);
-        self.queue.push(Queued { kept: Kept::Stored(number), group: Some(group), load });
+        effects.metrics().queued_bytes.add(entry.load.weight() as u64);
+        self.queue.push(entry);
+    }
+
+    fn pop(&mut self, effects: &Effects) -> Option<Queued> {
+        let entry = self.queue.pop()?;
+        effects.metrics().messages_queued.subtract(1);
+        effects.metrics().queued_bytes.subtract(entry.load.weight() as u64);
+        Some(entry)
     }
 
     /// The client's connection has ended.
@@ -438,8 +457,7 @@ impl Session {
             Some(number) => Kept::Stored(number),
             None => Kept::Held(Box::new(held(parcel, terms))),
         };
-        effects.metrics().messages_queued.add(1);
-        self.queue.push(Queued { kept, group: terms.group, load });
+        self.push(Queued { kept, group: terms.group, load }, effects);
     }
 
     /// Whether there is room for one more message. It is counted as dropped if there is none.
@@ -530,10 +548,9 @@ impl Session {
             },
             None => None,
         };
-        let Some(entry) = self.queue.pop() else {
+        let Some(entry) = self.pop(effects) else {
             return false;
         };
-        effects.metrics().messages_queued.subtract(1);
         let (message, retain, identifiers) = match (found, entry.kept) {
             (Some(fetched), _) => (fetched.message, fetched.retain, fetched.identifiers),
             (None, Kept::Held(held)) => (held.message, held.retain, held.identifiers),

@@ -181,6 +181,7 @@ impl Shard {
         if self.effects.notices.wants(Interests::CONNECTIONS) {
             self.effects.notices.say(&Notice::Opened { peer, listener: profile });
         }
+        self.effects.metrics().connections_opened.add(1);
         self.take_in(Newcomer::new(peer, Arc::clone(profile), now), Phase::AwaitingConnect)
     }
 
@@ -198,7 +199,7 @@ impl Shard {
             certified: connection.username.take(),
             opened: connection.opened,
         };
-        self.remove(id);
+        self.forget(id);
         Some(newcomer)
     }
 
@@ -254,7 +255,6 @@ impl Shard {
             username: certified,
             ..Connection::new(id, peer, profile, opened)
         });
-        self.effects.metrics().connections_opened.add(1);
         self.arm_connection(id, opened.saturating_add(self.limits.connect_timeout));
         id
     }
@@ -372,7 +372,7 @@ impl Shard {
             match timer {
                 Timer::Connection(id) => self.connection_timer(id, now),
                 Timer::Session(place) => self.session_timer(place, now),
-                Timer::Sys => self.publish_sys(now),
+                Timer::Sys => self.publish_numbers(now),
                 Timer::Sweep => self.sweep_retained(now),
             }
         }
@@ -460,11 +460,19 @@ impl Shard {
 
     /// Forgets a connection that came out of [`Self::take_closing`].
     pub fn remove(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.remove(id) {
-            self.effects.profiles.leave(connection.profile);
-            self.effects.notices.forget(id);
+        if self.forget(id) {
             self.effects.metrics().connections_closed.add(1);
         }
+    }
+
+    /// Whether there was such a connection.
+    fn forget(&mut self, id: ConnectionId) -> bool {
+        let connection = self.connections.remove(id);
+        if let Some(connection) = &connection {
+            self.effects.profiles.leave(connection.profile);
+            self.effects.notices.forget(id);
+        }
+        connection.is_some()
     }
 
     /// How many connections there are.

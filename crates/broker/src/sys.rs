@@ -5,6 +5,7 @@ use ferrymq_protocol::time::Instant;
 
 use crate::directory::Directory;
 use crate::durability::Durability;
+use crate::load_averages::{COUNTERS, LoadAverages};
 use crate::metrics::Metrics;
 use crate::store_metrics::StoreCondition;
 
@@ -14,13 +15,20 @@ pub(crate) struct SysTopics {
     started: Instant,
     published: Vec<String>,
     most_connected: u64,
+    loads: LoadAverages,
     /// Whether the timer is set for the next time.
     pub(crate) is_armed: bool,
 }
 
 impl SysTopics {
-    pub(crate) const fn new(started: Instant) -> Self {
-        Self { started, published: Vec::new(), most_connected: 0, is_armed: false }
+    pub(crate) fn new(started: Instant) -> Self {
+        Self {
+            started,
+            published: Vec::new(),
+            most_connected: 0,
+            loads: LoadAverages::default(),
+            is_armed: false,
+        }
     }
 
     /// The topics whose values have changed.
@@ -34,16 +42,30 @@ impl SysTopics {
         self.most_connected = self.most_connected.max(metrics.clients_connected());
         let uptime = now.saturating_duration_since(self.started).as_secs();
         let (subscriptions, shared) = directory.subscription_counts();
+        let retained = directory.retained_count() as u64;
+        let stored_messages = metrics.messages_queued() + retained;
+        let stored_bytes = metrics.queued_bytes() + directory.retained_bytes() as u64;
+        self.loads.update(events(metrics), now);
         let mut values = vec![
             ("$SYS/broker/version", concat!("FerryMQ ", env!("CARGO_PKG_VERSION")).to_owned()),
             ("$SYS/broker/uptime", format!("{uptime} seconds")),
             ("$SYS/broker/clients/maximum", self.most_connected.to_string()),
             ("$SYS/broker/subscriptions/count", subscriptions.to_string()),
             ("$SYS/broker/shared_subscriptions/count", shared.to_string()),
-            ("$SYS/broker/retained messages/count", directory.retained_count().to_string()),
+            ("$SYS/broker/retained messages/count", retained.to_string()),
+            ("$SYS/broker/messages/stored", stored_messages.to_string()),
+            ("$SYS/broker/store/messages/count", stored_messages.to_string()),
+            ("$SYS/broker/store/messages/bytes", stored_bytes.to_string()),
         ];
         values.extend(counted(metrics).map(|(topic, value)| (topic, value.to_string())));
+        values.extend(self.loads.topics());
         values.extend(stored(metrics, durability));
+        let (current, maximum) = metrics.heap();
+        // Last, because it is not said before somebody has measured it.
+        if maximum > 0 {
+            values.push(("$SYS/broker/heap/current", current.to_string()));
+            values.push(("$SYS/broker/heap/maximum", maximum.to_string()));
+        }
         self.published.resize(values.len(), String::new());
         values
             .into_iter()
@@ -90,7 +112,6 @@ fn stored(metrics: &Metrics, durability: Durability) -> Vec<(&'static str, Strin
 fn counted(metrics: &Metrics) -> impl Iterator<Item = (&'static str, u64)> {
     let sessions = metrics.sessions();
     let connected = metrics.clients_connected();
-    let dropped = metrics.dropped_full() + metrics.dropped_expired() + metrics.dropped_too_large();
     [
         ("$SYS/broker/clients/total", sessions),
         ("$SYS/broker/clients/connected", connected),
@@ -100,11 +121,9 @@ fn counted(metrics: &Metrics) -> impl Iterator<Item = (&'static str, u64)> {
         ("$SYS/broker/clients/expired", metrics.sessions_expired()),
         ("$SYS/broker/messages/received", metrics.packets_received()),
         ("$SYS/broker/messages/sent", metrics.packets_sent()),
-        ("$SYS/broker/messages/stored", metrics.messages_queued()),
-        ("$SYS/broker/store/messages/count", metrics.messages_queued()),
         ("$SYS/broker/bytes/received", metrics.bytes_received()),
         ("$SYS/broker/bytes/sent", metrics.bytes_sent()),
-        ("$SYS/broker/publish/messages/dropped", dropped),
+        ("$SYS/broker/publish/messages/dropped", dropped(metrics)),
         ("$SYS/broker/publish/messages/received", metrics.publishes_received()),
         ("$SYS/broker/publish/messages/sent", metrics.publishes_sent()),
         ("$SYS/broker/publish/bytes/received", metrics.publish_bytes_received()),
@@ -122,4 +141,23 @@ fn counted(metrics: &Metrics) -> impl Iterator<Item = (&'static str, u64)> {
         ("$SYS/ferrymq/take overs", metrics.take_overs()),
     ]
     .into_iter()
+}
+
+/// What the load averages are made of.
+fn events(metrics: &Metrics) -> [u64; COUNTERS] {
+    [
+        metrics.packets_received(),
+        metrics.packets_sent(),
+        metrics.publishes_received(),
+        metrics.publishes_sent(),
+        dropped(metrics),
+        metrics.bytes_received(),
+        metrics.bytes_sent(),
+        metrics.connections_opened(),
+        metrics.connects_answered(),
+    ]
+}
+
+fn dropped(metrics: &Metrics) -> u64 {
+    metrics.dropped_full() + metrics.dropped_expired() + metrics.dropped_too_large()
 }
