@@ -25,6 +25,15 @@ pub struct Limits {
     pub queued_messages: usize,
     /// Bytes of messages that wait in one session.
     pub queued_bytes: usize,
+    /// Bytes of QoS 1 and 2 messages that are with one client before it has acknowledged them, and one
+    /// message more.
+    pub in_flight_bytes: usize,
+    /// Whether QoS 0 messages too wait for the clients of persistent sessions. They are kept in
+    /// memory only.
+    pub queue_qos0_messages: bool,
+    /// Whether messages are delivered with the quality of service of the subscription, also where
+    /// they were published with a lower one.
+    pub upgrade_outgoing_qos: bool,
     /// What sessions of clients that sleep are granted instead: the first rule that matches holds.
     pub sleepers: Vec<Sleepers>,
     /// Bytes that wait in one connection's output until QoS 0 messages are dropped.
@@ -87,6 +96,12 @@ impl Limits {
         }
     }
 
+    /// The quality of service that a message is delivered with at most, if its publisher has chosen
+    /// this one.
+    pub(crate) const fn outgoing_qos(&self, published: QoS) -> QoS {
+        if self.upgrade_outgoing_qos { QoS::ExactlyOnce } else { published }
+    }
+
     /// How durable the messages of a topic are.
     pub(crate) fn durability_of(&self, topic: TopicName<'_>) -> Durability {
         self.topic_durability
@@ -128,6 +143,9 @@ impl Default for Limits {
             sessions: 4_000_000,
             queued_messages: 100_000,
             queued_bytes: 64 * 1024 * 1024,
+            in_flight_bytes: usize::MAX,
+            queue_qos0_messages: false,
+            upgrade_outgoing_qos: false,
             sleepers: Vec::new(),
             output_bytes: 4 * 1024 * 1024,
             output_room: 256 * 1024,

@@ -32,8 +32,9 @@ impl Shard {
         topic: TopicName<'_>,
         slot: u32,
     ) -> bool {
-        let qos = publish.delivery.qos();
-        if self.log != LogState::NoSpace || qos == QoS::AtMostOnce {
+        let published = publish.delivery.qos();
+        let qos = self.limits.outgoing_qos(published);
+        if self.log != LogState::NoSpace || published == QoS::AtMostOnce {
             return false;
         }
         let Some(session) = self.sessions.get(slot as usize) else {
@@ -43,7 +44,7 @@ impl Shard {
         let route = self.route(topic);
         let durability = self.limits.with_qos(route.durability, qos);
         // The packet identifier is part of the publisher's session.
-        (qos == QoS::ExactlyOnce && durable && self.limits.durability != Durability::None)
+        (published == QoS::ExactlyOnce && durable && self.limits.durability != Durability::None)
             || (publish.retain && route.durability != Durability::None)
             || (durability != Durability::None && route.is_owed(publisher))
     }

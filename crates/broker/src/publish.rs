@@ -15,7 +15,7 @@ use ferrymq_protocol::time::Instant;
 use crate::access::{Question, Verdict};
 use crate::cause::Cause;
 use crate::connection::Phase;
-use crate::durability::{Durability, Progress};
+use crate::durability::{Durability, LogState, Progress};
 use crate::identity::{ConnectionId, GroupNumber, RecordNumber, SessionNumber, ShardIndex};
 use crate::mail::{Mail, Owed, Shared};
 use crate::message::{Message, Parcel, Publication, expiry};
@@ -174,6 +174,10 @@ impl Shard {
         if route.is_empty() {
             return Distributed { after, matched: false };
         }
+        let mut delivered = *publication;
+        delivered.qos = self.outgoing_qos(publication.qos);
+        let message = message.filter(|_| delivered.qos == publication.qos);
+        let publication = &delivered;
         let mut parcel = Parcel::borrowed(*publication, &route.topic, message);
         let durability = self.limits.with_qos(route.durability, publication.qos);
         let recorded = publication.qos != QoS::AtMostOnce && durability != Durability::None;
@@ -207,6 +211,15 @@ impl Shard {
             }
         }
         Distributed { after, matched: true }
+    }
+
+    /// The quality of service that a message is delivered with at most. While the log has no space
+    /// none is raised for which nobody waits.
+    fn outgoing_qos(&self, published: QoS) -> QoS {
+        match published {
+            QoS::AtMostOnce if self.log == LogState::NoSpace => published,
+            _ => self.limits.outgoing_qos(published),
+        }
     }
 
     /// What a message's acknowledgement waits for, if there is a record of it.

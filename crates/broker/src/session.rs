@@ -167,8 +167,14 @@ impl Session {
     ) {
         let connection = self.open_connection(connections);
         if terms.qos == QoS::AtMostOnce {
-            if let Some(connection) = connection {
-                deliver_at_most_once(connection, parcel, terms, effects, now);
+            // What waits is not overtaken by what comes later.
+            let waits = self.durable && effects.limits.queue_qos0_messages;
+            match connection {
+                Some(connection) if !waits || self.queue.is_empty() => {
+                    deliver_at_most_once(connection, parcel, terms, effects, now);
+                }
+                _ if waits => self.enqueue(parcel, terms, effects),
+                _ => {}
             }
             return;
         }
@@ -252,7 +258,9 @@ impl Session {
         if self.line.is_none() && self.queue.is_empty() {
             return;
         }
-        while self.has_window(connection) && connection.output.len() < effects.limits.output_room {
+        while self.has_window(connection, effects)
+            && connection.output.len() < effects.limits.output_room
+        {
             if !self.send_next(connection, effects, now) {
                 break;
             }
@@ -435,15 +443,25 @@ impl Session {
     /// Whether a new message may be sent at once, not overtaking anything.
     fn may_send(&self, connection: &Connection, effects: &Effects) -> bool {
         self.line.is_none()
-            && self.has_window(connection)
+            && self.has_window(connection, effects)
             && connection.output.len() < effects.limits.output_room
     }
 
     /// Whether the client accepts another message that it has not got yet [MQTT-3.3.4-9].
-    fn has_window(&self, connection: &Connection) -> bool {
+    fn has_window(&self, connection: &Connection, effects: &Effects) -> bool {
         let again = self.line.as_ref().map_or(0, |line| line.again_len());
         let with_client = self.outbound.len() - again;
         connection.link.as_ref().is_some_and(|link| with_client < link.send_maximum())
+            && self.has_byte_window(with_client, effects.limits.in_flight_bytes)
+    }
+
+    /// Whether fewer bytes than this are with the client, in so many messages.
+    fn has_byte_window(&self, with_client: usize, limit: usize) -> bool {
+        // Counted only where there is such a limit, of which few messages are left.
+        limit == usize::MAX
+            || with_client == 0
+            || self.outbound.published().map(|sent| sent.message.load.weight()).sum::<usize>()
+                < limit
     }
 
     fn enqueue(&mut self, parcel: &mut Parcel<'_>, terms: Terms<'_>, effects: &mut Effects) {
@@ -559,7 +577,8 @@ impl Session {
         let terms = Terms { qos, retain, identifiers: &identifiers, number, group };
         let mut parcel = Parcel::owned(&message);
         if qos == QoS::AtMostOnce {
-            // It was owed to another member of the group, which had subscribed with more.
+            // Such messages wait where the limits say so, and where a message was owed to another
+            // member of the group, which had subscribed with more.
             deliver_at_most_once(connection, &mut parcel, terms, effects, now);
             effects.settle(self.place.number, number);
         } else {

@@ -296,7 +296,8 @@ impl Shard {
         if (walk.options.no_local && is_own) || publication.lifetime(now) == Lifetime::Expired {
             return;
         }
-        let qos = publication.qos.min(walk.options.maximum_qos);
+        let published = self.effects.limits.outgoing_qos(publication.qos);
+        let qos = published.min(walk.options.maximum_qos);
         let durability = self.effects.limits.durability_for(publication.topic, qos);
         let recorded = session.durable && qos != QoS::AtMostOnce && durability != Durability::None;
         let number = recorded.then(|| {
