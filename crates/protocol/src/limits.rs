@@ -18,6 +18,18 @@ impl Versions {
         Self(self.0 | 1 << version as u8)
     }
 
+    /// These and the one of this Protocol Version, which is 3, 4 or 5; `None`: there is no such.
+    pub fn with_level(self, level: u8) -> Option<Self> {
+        let known = EVERY_VERSION.into_iter().find(|version| version.level() == level)?;
+        Some(self.with(known))
+    }
+
+    /// Their Protocol Versions, rising.
+    pub fn levels(self) -> impl Iterator<Item = u8> {
+        let known = EVERY_VERSION.into_iter().filter(move |version| self.contains(*version));
+        known.map(Version::level)
+    }
+
     /// Whether it is one of them.
     pub const fn contains(self, version: Version) -> bool {
         self.0 & (1 << version as u8) != 0
@@ -72,5 +84,23 @@ impl Default for ServerLimits {
             session_expiry_maximum: u32::MAX,
             client_id_maximum: u16::MAX,
         }
+    }
+}
+
+const EVERY_VERSION: [Version; 3] = [Version::V3_1, Version::V3_1_1, Version::V5];
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn versions_are_known_by_their_levels() {
+        let two = Versions::NONE.with_level(5).and_then(|one| one.with_level(3)).unwrap();
+        assert_eq!(two.levels().collect::<Vec<_>>(), [3, 5]);
+        assert!(two.contains(Version::V5) && !two.contains(Version::V3_1_1));
+        assert_eq!(Versions::ALL.levels().collect::<Vec<_>>(), [3, 4, 5]);
+        assert_eq!(Versions::NONE.with_level(6), None);
     }
 }
