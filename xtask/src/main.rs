@@ -5,11 +5,13 @@
 //! cargo xtask prepare               installs what the tests need beside Rust
 //! cargo xtask tidy                  checks the rules of the house that no compiler knows
 //! cargo xtask conformance-report    writes docs/src/conformance.md
+//! cargo xtask configuration-reference   writes docs/src/configuration.md
 //! ```
 #![expect(clippy::print_stdout, reason = "a chore speaks to whoever called it")]
 
 mod ci;
 mod command;
+mod configuration;
 mod conformance;
 mod prepare;
 mod tidy;
@@ -35,7 +37,8 @@ fn run() -> Result<(), String> {
         Some("prepare") => prepare::run(&root),
         Some("tidy") => tidy::run(&root),
         Some("conformance-report") => conformance::run(&root),
-        _ => Err("usage: cargo xtask ci | prepare | tidy | conformance-report".to_owned()),
+        Some("configuration-reference") => configuration::run(&root),
+        _ => Err(USAGE.to_owned()),
     }
 }
 
@@ -44,3 +47,6 @@ fn workspace_root() -> Result<PathBuf, String> {
     let package = env::var_os("CARGO_MANIFEST_DIR").ok_or("run this as cargo xtask")?;
     Path::new(&package).parent().map(Path::to_owned).ok_or_else(|| "xtask is nowhere".to_owned())
 }
+
+const USAGE: &str =
+    "usage: cargo xtask ci | prepare | tidy | conformance-report | configuration-reference";

@@ -4,12 +4,13 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::global::{Global, Persona};
+use super::global::Global;
 use super::listener::{Endpoint, ListenerSettings};
 use super::option::{
     Beginning, DEFAULT_PORT, OptionDefinition, Place, Repeat, Section, State, Without,
 };
 use super::origin::{Origin, Rank, Remark, Weight};
+use super::persona::Persona;
 use super::table::{nearest, option};
 
 /// What lines have said so far.
@@ -48,13 +49,13 @@ struct Current {
 #[derive(Clone, Debug)]
 pub struct Setting {
     /// Of which option.
-    option: &'static OptionDefinition,
+    pub(super) option: &'static OptionDefinition,
     /// Of what.
-    scope: Scope,
+    pub(super) scope: Scope,
     /// The value, as the option writes it.
-    text: String,
+    pub(super) text: String,
     /// Who said so.
-    origin: Origin,
+    pub(super) origin: Origin,
 }
 
 impl Setting {
@@ -157,26 +158,49 @@ impl Assembly {
         self.mistakes > 0
     }
 
-    /// Says that nobody but this machine can connect, if nobody has said where to listen; and lets
-    /// what flags and the environment say of listeners hold for all of them.
-    pub(super) fn finish(&mut self) {
-        if self.listeners.is_empty() {
-            self.default_listener();
+    /// Says where to listen if the lines do not, or if `endpoints` are to be used whatever they
+    /// say; and lets what flags and the environment say of listeners hold for all of them.
+    pub(super) fn finish(&mut self, endpoints: &[Endpoint], local_ports: &[u16]) {
+        if !endpoints.is_empty() {
+            self.listen_at(endpoints);
+        } else if self.is_local {
+            self.listen_locally(local_ports);
         }
         let overrides = std::mem::take(&mut self.for_all_listeners);
         for (option, text, origin) in overrides {
             for listener in 0..self.listeners.len() {
-                if let Err(words) =
-                    self.put(option, Scope::Listener(listener), text.clone(), &origin)
-                {
+                let scope = Scope::Listener(listener);
+                if let Err(words) = self.put(option, scope, text.clone(), &origin) {
                     self.mistake(&origin, words);
                     break;
                 }
             }
         }
-        if self.is_local {
-            // Mosquitto says the same of its local mode.
+        if self.is_local || !endpoints.is_empty() {
             self.global.security.allow_anonymous.get_or_insert(true);
+        }
+    }
+
+    /// Forgets the listeners of the lines for these.
+    fn listen_at(&mut self, endpoints: &[Endpoint]) {
+        self.settings.retain(|setting| !matches!(setting.scope, Scope::Listener(_)));
+        let of_broker = |scope: &Scope| !matches!(scope, Scope::Listener(_));
+        self.first.retain(|(_, scope, _), _| of_broker(scope));
+        let new = |endpoint: &Endpoint| ListenerSettings::new(self.persona, endpoint.clone());
+        self.listeners = endpoints.iter().map(new).collect();
+        self.is_local = endpoints.iter().all(|at| matches!(at, Endpoint::Loopback { .. }));
+    }
+
+    /// Listens for this machine alone, as Mosquitto does where nobody says where to listen.
+    fn listen_locally(&mut self, ports: &[u16]) {
+        self.default_listener();
+        let Some(listener) = self.listeners.first().cloned() else { return };
+        if !ports.is_empty() {
+            let new = |port: &u16| ListenerSettings {
+                endpoint: Endpoint::Loopback { port: *port },
+                ..listener.clone()
+            };
+            self.listeners = ports.iter().map(new).collect();
         }
     }
 
@@ -239,7 +263,7 @@ impl Assembly {
             Beginning::Listener => {
                 let endpoint = Endpoint::read(&text).map_err(wrong)?;
                 self.is_local = false;
-                Scope::Listener(self.add_listener(ListenerSettings::new(endpoint), origin)?)
+                Scope::Listener(self.add_listener(ListenerSettings::new(self.persona, endpoint))?)
             }
             Beginning::DefaultPort | Beginning::DefaultAddress => {
                 let listener = self.default_listener();
@@ -282,24 +306,9 @@ impl Assembly {
         Ok(())
     }
 
-    fn add_listener(
-        &mut self,
-        settings: ListenerSettings,
-        origin: &Origin,
-    ) -> Result<usize, String> {
+    fn add_listener(&mut self, settings: ListenerSettings) -> Result<usize, String> {
         if self.listeners.len() >= MAXIMUM_LISTENERS {
             return Err(format!("there are more than {MAXIMUM_LISTENERS} listeners"));
-        }
-        if let Some(earlier) = self.listeners.iter().position(|on| on.endpoint == settings.endpoint)
-        {
-            let first = self.opened_at(earlier);
-            let place = first.map_or_else(String::new, |first| format!(", at {first}"));
-            let words = format!(
-                "listener: there is one at {} already{place}; take one of them out",
-                settings.endpoint
-            );
-            self.remark(origin, Weight::Mistake, words);
-            self.mistakes += 1;
         }
         self.listeners.push(settings);
         let index = self.listeners.len() - 1;
@@ -307,19 +316,12 @@ impl Assembly {
         Ok(index)
     }
 
-    /// Where a listener begins.
-    pub(super) fn opened_at(&self, listener: usize) -> Option<&Origin> {
-        let scope = Scope::Listener(listener);
-        let opening = self.settings.iter().find(|setting| setting.scope == scope);
-        opening.map(|setting| &setting.origin)
-    }
-
     /// The listener that needs no line of its own. Until somebody says where, it is for this
     /// machine alone.
     fn default_listener(&mut self) -> usize {
         *self.default_listener.get_or_insert_with(|| {
             let endpoint = Endpoint::Loopback { port: DEFAULT_PORT };
-            self.listeners.push(ListenerSettings::new(endpoint));
+            self.listeners.push(ListenerSettings::new(self.persona, endpoint));
             self.listeners.len() - 1
         })
     }

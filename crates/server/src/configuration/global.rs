@@ -7,19 +7,10 @@ use std::time::Duration;
 use ferrymq_broker::{Durability, Limits, Sleepers};
 
 use super::listener::Security;
+use super::persona::Persona;
 use super::value::Ceiling;
 use crate::log::LogSettings;
 use crate::socket_limits::SocketLimits;
-
-/// Which program's defaults hold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Persona {
-    /// Ours.
-    #[default]
-    Ferrymq,
-    /// Those of Mosquitto 2.1, for who has been invoked by that name.
-    Mosquitto,
-}
 
 /// The options of the broker as a whole.
 ///
@@ -43,6 +34,8 @@ pub struct Global {
     pub pid_file: Option<PathBuf>,
     /// How many threads share the clients; `None`: one for each core.
     pub shards: Option<NonZeroU16>,
+    /// The file that is told the secrets of TLS.
+    pub tls_keylog: Option<PathBuf>,
     /// Where the log goes, and what is in it.
     pub log: LogSettings,
     /// Whether the log tells who comes and goes.
@@ -65,8 +58,6 @@ pub struct Global {
     pub queue_qos0_messages: bool,
     /// How long a session outlives its connection at most.
     pub persistent_client_expiration: Option<Lifetime>,
-    /// Whether messages are retained.
-    pub retain_available: bool,
     /// After how many minutes a retained message expires.
     pub retain_expiry_interval: Option<u32>,
     /// Whether a message gets the quality of service of its subscription.
@@ -133,6 +124,7 @@ impl Global {
             user: None,
             pid_file: None,
             shards: None,
+            tls_keylog: None,
             log: LogSettings::default(),
             connection_messages: true,
             max_inflight_messages: limits.connection.send_maximum,
@@ -143,7 +135,6 @@ impl Global {
             message_size_limit: 0,
             queue_qos0_messages: false,
             persistent_client_expiration: None,
-            retain_available: true,
             retain_expiry_interval: None,
             upgrade_outgoing_qos: false,
             set_tcp_nodelay: true,
@@ -174,6 +165,7 @@ impl Global {
             max_queued_messages: 1000,
             max_queued_bytes: 0,
             persistence: false,
+            durability: Durability::Process,
             ..self
         }
     }

@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use ferrymq_broker::MountPoint;
+use ferrymq_protocol::limits::Versions;
 
+use super::persona::Persona;
 use super::value::{Ceiling, Value, Whole, WrongValue};
 use crate::config::Family;
 
@@ -78,17 +80,6 @@ pub enum Protocol {
     HttpApi,
 }
 
-/// Versions of MQTT.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Versions {
-    /// 3.1.
-    pub v3: bool,
-    /// 3.1.1.
-    pub v4: bool,
-    /// 5.0.
-    pub v5: bool,
-}
-
 /// The files and rules of TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsFiles {
@@ -135,7 +126,7 @@ pub struct Security {
 
 impl ListenerSettings {
     /// The defaults, here.
-    pub fn new(endpoint: Endpoint) -> Self {
+    pub fn new(persona: Persona, endpoint: Endpoint) -> Self {
         Self {
             endpoint,
             protocol: Protocol::Mqtt,
@@ -144,8 +135,11 @@ impl ListenerSettings {
             use_username_as_client_id: false,
             maximum_qos: 2,
             topic_alias_maximum: 10,
-            topic_alias_maximum_outgoing: 10,
-            versions: Versions { v3: true, v4: true, v5: true },
+            topic_alias_maximum_outgoing: match persona {
+                Persona::Ferrymq => u16::MAX,
+                Persona::Mosquitto => 10,
+            },
+            versions: Versions::ALL,
             interface: None,
             family: None,
             proxy_protocol: None,
@@ -240,28 +234,22 @@ impl Value for Option<Family> {
 
 impl Value for Versions {
     fn read(&mut self, text: &str) -> Result<(), WrongValue> {
-        let mut versions = Self { v3: false, v4: false, v5: false };
-        for word in text.split([' ', ',', '\t']).filter(|word| !word.is_empty()) {
-            match word {
-                word if word.starts_with('#') => break,
-                "3" => versions.v3 = true,
-                "4" => versions.v4 = true,
-                "5" => versions.v5 = true,
-                _ => {
-                    let words = format!(
-                        "there is no version {word:?}; list some of 3 (MQTT 3.1), 4 (3.1.1) and 5"
-                    );
-                    return Err(WrongValue::new(words));
-                }
-            }
+        let mut versions = Self::NONE;
+        let words = text.split([' ', ',', '\t']).filter(|word| !word.is_empty());
+        for word in words.take_while(|word| !word.starts_with('#')) {
+            let known = word.parse().ok().and_then(|level| versions.with_level(level));
+            versions = known.ok_or_else(|| {
+                WrongValue::new(format!(
+                    "there is no version {word:?}; list some of 3 (MQTT 3.1), 4 (3.1.1) and 5"
+                ))
+            })?;
         }
         *self = versions;
         Ok(())
     }
 
     fn written(&self) -> Vec<String> {
-        let words = [(self.v3, "3"), (self.v4, "4"), (self.v5, "5")];
-        let words: Vec<&str> = words.iter().filter(|(is, _)| *is).map(|(_, word)| *word).collect();
-        vec![words.join(",")]
+        let levels: Vec<String> = self.levels().map(|level| level.to_string()).collect();
+        vec![levels.join(",")]
     }
 }

@@ -3,8 +3,9 @@
 
 use std::fmt;
 
-use super::global::{Global, Persona};
+use super::global::Global;
 use super::listener::{Endpoint, ListenerSettings, Security};
+use super::persona::Persona;
 use super::value::{Kind, Value};
 
 /// An option of the configuration: what Mosquitto calls a directive.
@@ -205,7 +206,9 @@ impl OptionDefinition {
         let endpoint = Endpoint::Loopback { port: DEFAULT_PORT };
         match self.place {
             Place::Global(field) => field(&mut Global::new(persona)).written(),
-            Place::Listener(_, field) => field(&mut ListenerSettings::new(endpoint)).written(),
+            Place::Listener(_, field) => {
+                field(&mut ListenerSettings::new(persona, endpoint)).written()
+            }
             Place::Security(field) => field(&mut Security::default()).written(),
             Place::Noted(_) | Place::Begins(_) => Vec::new(),
         }

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::assembly::{Assembly, Next};
-use super::global::Persona;
+use super::listener::Endpoint;
 use super::origin::Origin;
+use super::persona::Persona;
 use super::table::options;
 use super::text::lines;
 
@@ -23,6 +24,10 @@ pub struct Sources {
     pub environment: Vec<(String, String)>,
     /// The flags, by the names of their options, in their order.
     pub flags: Vec<(String, String)>,
+    /// Where to listen, whatever the file says of it; empty: as the file says.
+    pub endpoints: Vec<Endpoint>,
+    /// The ports of this machine alone at which to listen if nobody says where; empty: 1883.
+    pub local_ports: Vec<u16>,
 }
 
 /// Files, wherever they are.
@@ -65,6 +70,7 @@ pub(super) fn assemble(sources: &Sources, files: &dyn Files) -> Assembly {
         let origin = Origin::Flag(Box::from(name.replace('_', "-")));
         assembly.line(name, value, &origin);
     }
+    assembly.finish(&sources.endpoints, &sources.local_ports);
     assembly
 }
 
@@ -72,6 +78,7 @@ pub(super) fn assemble(sources: &Sources, files: &dyn Files) -> Assembly {
 pub(super) fn assemble_bytes(persona: Persona, bytes: &[u8], files: &dyn Files) -> Assembly {
     let mut assembly = Assembly::new(persona);
     read_lines(&mut assembly, files, &Arc::from(Path::new("configuration")), bytes, 0);
+    assembly.finish(&[], &[]);
     assembly
 }
 

@@ -1,5 +1,9 @@
 //! The language as a whole.
 
+mod printing;
+mod sources;
+mod values;
+
 use super::*;
 
 fn mosquitto(text: &str) -> Result<Configuration, Rejected> {
@@ -72,4 +76,112 @@ fn broker_does_not_start_where_it_would_let_in_everybody() {
         assert_eq!(found.len(), 1, "{line}: {found:?}");
         assert!(found[0].starts_with("2: "), "{found:?}");
     }
+}
+
+#[test]
+fn configurations_of_a_tutorial_start_or_say_why_not() {
+    let tls = "\n# SSL/TLS settings\nlistener 8883\ncertfile /etc/mosquitto/certs/server.crt\n\
+               keyfile /etc/mosquitto/certs/server.key\n";
+    let configuration = right(tls);
+    assert_eq!(
+        configuration.listeners[0].tls.certfile,
+        Some("/etc/mosquitto/certs/server.crt".into())
+    );
+    let warnings: Vec<_> =
+        configuration.remarks.iter().map(|remark| (remark.weight, remark.to_string())).collect();
+    let expected = "configuration:3: listener 8883: nobody can come in: passwords are not checked \
+                    yet, and allow_anonymous is not true";
+    assert_eq!(warnings, [(Weight::Warning, expected.to_owned())]);
+    let found = mistakes("\nallow_anonymous false\npassword_file /etc/mosquitto/passwd\n");
+    assert_eq!(found.len(), 1);
+    assert!(found[0].starts_with("3: password_file: users and their rights"), "{found:?}");
+}
+
+#[test]
+fn lines_that_do_not_go_together_are_mistakes() {
+    let rows = [
+        ("listener 1\ncertfile c\n", "1: listener 1: TLS needs both certfile and keyfile"),
+        ("listener 1\ncafile c\n", "1: listener 1: cafile and capath are for TLS"),
+        ("listener 1\nrequire_certificate true\n", "1: listener 1: require_certificate is for TLS"),
+        (
+            "listener 1\ncertfile c\nkeyfile k\nrequire_certificate 1\n",
+            "1: listener 1: require_certificate needs the authorities",
+        ),
+        (
+            "listener 1\ncertfile c\nkeyfile k\nenable_proxy_protocol 2\n",
+            "1: listener 1: with enable_proxy_protocol 2 the proxy speaks TLS",
+        ),
+        ("listener 1\n\nlistener 1\n", "3: listener 1: it is at configuration:1 already"),
+        ("listener 1\nport 1\n", "2: listener 1: it is at configuration:1 already"),
+        (
+            "persistence_file a\npersistence_file b\n",
+            "2: persistence_file: it is given already, at",
+        ),
+        ("connection a\n\nconnection a\n", "3: connection: there is a bridge \"a\" already, at"),
+        ("durability none\ntopic_durability a=power\n", "2: topic_durability needs a broker that"),
+        (
+            "allow_anonymous true\nper_listener_settings true\n",
+            "2: per_listener_settings: write it before all about users",
+        ),
+        (
+            "per_listener_settings true\nallow_anonymous true\n",
+            "2: allow_anonymous: write the line",
+        ),
+        ("port 1884\naccept_protocol_versions 4\n", "2: accept_protocol_versions: write the line"),
+        ("notifications true\n", "1: notifications: write the line connection NAME"),
+    ];
+    for (text, expected) in rows {
+        let found = mistakes(text);
+        assert!(
+            matches!(found.as_slice(), [only] if only.starts_with(expected)),
+            "{text}{found:#?}"
+        );
+    }
+}
+
+#[test]
+fn port_and_bind_address_are_one_listener() {
+    for text in ["port 1884\nbind_address ::1\n", "bind_address ::1\nport 1884\nmax_qos 1\n"] {
+        let configuration = right(text);
+        let endpoint = Endpoint::Tcp { port: 1884, host: Some("::1".to_owned()) };
+        assert_eq!(configuration.listeners.len(), 1, "{text}");
+        assert_eq!(configuration.listeners[0].endpoint, endpoint, "{text}");
+        assert!(!configuration.is_local);
+    }
+}
+
+#[test]
+fn each_listener_may_have_its_own_users() {
+    let configuration = right(
+        "per_listener_settings true\nlistener 1\nallow_anonymous true\nlistener 2\n\
+         per_listener_settings false\nallow_zero_length_clientid false\n",
+    );
+    let security: Vec<_> = configuration.listeners.iter().map(|on| &on.security).collect();
+    assert_eq!(security[0].allow_anonymous, Some(true));
+    assert_eq!(security[1].allow_anonymous, None);
+    assert_eq!(security[1].allow_zero_length_client_id, Some(false));
+    assert_eq!(configuration.global.security, Security::default());
+}
+
+#[test]
+fn many_mistakes_end_the_reading() {
+    let found = mistakes(&"nonsense\n".repeat(1000));
+    assert_eq!(found.len(), 101);
+    assert!(found[100].ends_with("what follows was not looked at"), "{}", found[100]);
+}
+
+#[test]
+fn differences_say_what_a_reload_changes() {
+    let before = right("listener 1\nmax_qos 1\nlistener 2\nmax_keepalive 60\n");
+    let after =
+        right("listener 1\nmax_keepalive 60\nsys_interval 5\npersistence true\nlistener 3\n");
+    let found: Vec<String> = before.differences(&after).iter().map(ToString::to_string).collect();
+    let expected = [
+        "sys_interval: 10 becomes 5",
+        "persistence: false becomes true when the broker is started again",
+        "listener 1: max_qos: 1 becomes 2",
+        "listener 2 is removed",
+        "listener 3 is new",
+    ];
+    assert_eq!(found, expected);
 }

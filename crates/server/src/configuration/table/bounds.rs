@@ -136,6 +136,12 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
     .ours()
     .at_start()
     .does("Such clients at a time on one shard."),
+    global("handshakes", Group::Bounds, number("handshakes"), |global| {
+        &mut global.sockets.handshakes
+    })
+    .ours()
+    .at_start()
+    .does("Handshakes of TLS, WebSocket and PROXY under way at a time on one shard."),
     global("shut_down", Group::Bounds, TIME, |global| &mut global.sockets.shut_down)
         .ours()
         .at_start()

@@ -56,8 +56,10 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
         &mut global.persistent_client_expiration
     })
     .does("How long the session of a client that is away is kept at most. Without it: as asked."),
-    global("retain_available", Group::Limits, SWITCH, |global| &mut global.retain_available)
-        .does("Whether messages can be retained. Who tries although they cannot is disconnected."),
+    global("retain_available", Group::Limits, SWITCH, |global| {
+        &mut global.limits.connection.retain_available
+    })
+    .does("Whether messages can be retained. Who tries although they cannot is disconnected."),
     global("retain_expiry_interval", Group::Limits, MINUTES, |global| {
         &mut global.retain_expiry_interval
     })

@@ -2,7 +2,7 @@
 
 use super::kinds::{PATH, SWITCH, TEXT};
 use crate::configuration::option::{
-    Group, OptionDefinition, Section, State, Without, listener, noted,
+    Group, OptionDefinition, Section, State, Without, global, listener, noted,
 };
 use crate::configuration::value::Kind;
 
@@ -49,6 +49,10 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
     listener("ciphers_tls1.3", Group::Tls, TEXT, Without::Default, |on| &mut on.tls.ciphers_tls13)
         .last_holds()
         .does("The cipher suites of TLS 1.3."),
+    global("tls_keylog", Group::Tls, PATH, |global| &mut global.tls_keylog).ours().does(
+        "Writes the secrets of every connection to this file, so that what was recorded of them \
+         can be read. Whoever has the file needs no key.",
+    ),
     noted("dhparamfile", Group::Tls, Kind::Anything, Section::Listener)
         .state_is(State::Accepted("keys are exchanged over elliptic curves"))
         .does("Parameters of an exchange of keys that is out of date."),

@@ -1,0 +1,132 @@
+//! What no line alone can know: whether the lines go together.
+
+use std::collections::HashMap;
+
+use ferrymq_broker::Durability;
+
+use super::assembly::{Assembly, Scope};
+use super::listener::{ListenerSettings, Protocol};
+use super::origin::{Origin, Weight};
+
+/// Says what does not go together.
+pub(super) fn check(assembly: &mut Assembly) {
+    repeated_listeners(assembly);
+    for index in 0..assembly.listeners.len() {
+        let Some(settings) = assembly.listeners.get(index).cloned() else { continue };
+        let origin = assembly.opened_at(index).cloned();
+        for (weight, words) in listener(&settings, assembly) {
+            let words = format!("listener {}: {words}", settings.endpoint);
+            say(assembly, origin.as_ref(), weight, words);
+        }
+    }
+    if assembly.global.durability == Durability::None
+        && !assembly.global.topic_durability.is_empty()
+    {
+        let words = "topic_durability needs a broker that keeps something: choose durability \
+                     process or power";
+        let origin = assembly.said("topic_durability").cloned();
+        say(assembly, origin.as_ref(), Weight::Mistake, words.to_owned());
+    }
+}
+
+fn say(assembly: &mut Assembly, origin: Option<&Origin>, weight: Weight, words: String) {
+    let origin = origin.cloned().unwrap_or_else(|| Origin::Flag(Box::from("port")));
+    match weight {
+        Weight::Mistake => assembly.mistake(&origin, words),
+        _ => assembly.remark(&origin, weight, words),
+    }
+}
+
+fn repeated_listeners(assembly: &mut Assembly) {
+    let mut seen = HashMap::new();
+    let mut repeated = Vec::new();
+    for (index, listener) in assembly.listeners.iter().enumerate() {
+        let place = listener.endpoint.to_string();
+        let origin = assembly.opened_at(index).cloned();
+        if let Some(first) = seen.insert(place.clone(), origin.clone()).flatten() {
+            repeated.push((
+                origin,
+                format!("listener {place}: it is at {first} already; take one out"),
+            ));
+        }
+    }
+    for (origin, words) in repeated {
+        say(assembly, origin.as_ref(), Weight::Mistake, words);
+    }
+}
+
+/// What is to be said of one listener.
+fn listener(on: &ListenerSettings, assembly: &Assembly) -> Vec<(Weight, &'static str)> {
+    let tls = &on.tls;
+    let speaks_tls = tls.certfile.is_some() && tls.keyfile.is_some();
+    let names_user = tls.use_identity_as_username || tls.use_subject_as_username;
+    let anonymous =
+        on.security.allow_anonymous.or(assembly.global.security.allow_anonymous).unwrap_or(false);
+    let rows = [
+        (
+            tls.certfile.is_some() != tls.keyfile.is_some(),
+            Weight::Mistake,
+            "TLS needs both certfile and keyfile; give the other one too",
+        ),
+        (
+            !speaks_tls && (tls.cafile.is_some() || tls.capath.is_some()),
+            Weight::Mistake,
+            "cafile and capath are for TLS; give certfile and keyfile too",
+        ),
+        (
+            !speaks_tls && tls.require_certificate && on.proxy_protocol != Some(2),
+            Weight::Mistake,
+            "require_certificate is for TLS; give certfile and keyfile too",
+        ),
+        (
+            speaks_tls && tls.require_certificate && tls.cafile.is_none() && tls.capath.is_none(),
+            Weight::Mistake,
+            "require_certificate needs the authorities of the clients; give cafile or capath too",
+        ),
+        (
+            names_user && !tls.require_certificate && on.proxy_protocol != Some(2),
+            Weight::Warning,
+            "clients are not asked for a certificate, so that none has a user name and none comes \
+             in; write require_certificate true",
+        ),
+        (
+            on.proxy_protocol == Some(2) && (tls.certfile.is_some() || tls.use_subject_as_username),
+            Weight::Mistake,
+            "with enable_proxy_protocol 2 the proxy speaks TLS and names no subject; take certfile, \
+             keyfile and use_subject_as_username out",
+        ),
+        (
+            on.protocol != Protocol::Websockets
+                && (on.http_directory.is_some() || !on.websocket_origins.is_empty()),
+            Weight::Warning,
+            "http_dir and websockets_origin change nothing without protocol websockets",
+        ),
+        (
+            on.protocol == Protocol::HttpApi,
+            Weight::Warning,
+            "there is no HTTP interface yet; nothing listens here",
+        ),
+        (
+            on.protocol != Protocol::HttpApi && !anonymous && !names_user && !assembly.is_local,
+            Weight::Warning,
+            "nobody can come in: passwords are not checked yet, and allow_anonymous is not true",
+        ),
+    ];
+    let true_ones = rows.into_iter().filter(|(is_so, ..)| *is_so);
+    true_ones.map(|(_, weight, words)| (weight, words)).collect()
+}
+
+impl Assembly {
+    /// Where a listener begins, or else the first that is said of it.
+    fn opened_at(&self, listener: usize) -> Option<&Origin> {
+        let of_it = || self.settings.iter().filter(|set| set.scope == Scope::Listener(listener));
+        let opening = of_it().find(|setting| setting.option.begins_listener());
+        opening.or_else(|| of_it().next()).map(|setting| &setting.origin)
+    }
+
+    /// Where an option of the broker was given.
+    fn said(&self, name: &str) -> Option<&Origin> {
+        let last = self.settings.iter().rfind(|setting| setting.option.name == name);
+        last.map(|setting| &setting.origin)
+    }
+}
