@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::config::ConfigCommand;
 use crate::publish::PublishArguments;
 use crate::serve::ServeArguments;
 use crate::store::StoreCommand;
@@ -22,6 +23,9 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Run the broker; the same as no subcommand at all
     Serve(ServeArguments),
+    /// Look at a configuration: what is wrong, what an option does, what a change would do
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Look at what the broker has kept, while it does not run
     #[command(subcommand)]
     Store(StoreCommand),
@@ -43,7 +47,7 @@ impl Arguments {
         match &self.command {
             Some(Command::Publish(arguments)) => arguments.connection.quiet,
             Some(Command::Subscribe(arguments)) => arguments.connection.quiet,
-            Some(Command::Serve(_) | Command::Store(_)) | None => false,
+            Some(Command::Serve(_) | Command::Config(_) | Command::Store(_)) | None => false,
         }
     }
 }
@@ -84,7 +88,7 @@ mod tests {
             let Ok(Command::Serve(arguments)) = parse(line) else {
                 panic!("{line} does not serve");
             };
-            assert_eq!(arguments.port, 1884, "{line}");
+            assert_eq!(arguments.port, Some(1884), "{line}");
             assert!(arguments.verbose, "{line}");
             assert_eq!(arguments.bind, Vec::<std::net::IpAddr>::new(), "{line}");
         }

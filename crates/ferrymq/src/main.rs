@@ -5,6 +5,7 @@
 //! status: 0, the reason of a refused connection, 27 for a timeout, and 1 for everything else.
 
 mod arguments;
+mod config;
 mod connection;
 mod failure;
 mod property;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
     let quiet = arguments.is_quiet();
     let result = match arguments.into_command() {
         Command::Serve(arguments) => serve::run(&arguments).map(|()| 0),
+        Command::Config(command) => config::run(&command),
         Command::Store(command) => store::run(&command),
         Command::Publish(arguments) => {
             log_to_stderr(arguments.connection.debug);

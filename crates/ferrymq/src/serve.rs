@@ -1,104 +1,165 @@
 //! `ferrymq serve`: the broker.
 
+mod flags;
 mod flood;
-pub(crate) mod keep;
+pub(crate) mod home;
+pub(crate) mod take_over;
 
 use std::io::IsTerminal;
-use std::net::{IpAddr, SocketAddr};
-use std::num::NonZeroU16;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use clap::Args;
-use ferrymq_server::{Bind, Limits, Listener, ServeOptions, Server, Sleepers};
+use ferrymq_server::configuration::{
+    Configuration, Endpoint, Persona, Reload as When, Sources, Weight, read,
+};
+use ferrymq_server::{Listener, Reload, ServeOptions, Server};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
+use self::flags::OptionFlags;
 use self::flood::FloodGate;
-use self::keep::KeepArguments;
+use crate::config::environment;
 use crate::supervise::{self, Household};
 
 /// Run the broker.
 #[derive(Args, Debug)]
 pub(crate) struct ServeArguments {
-    /// The port to listen on
-    #[arg(short, long, default_value_t = 1883, value_name = "PORT")]
-    pub(crate) port: u16,
+    /// A configuration file, in the language of mosquitto.conf
+    #[arg(short, long, value_name = "FILE", env = "FERRYMQ_CONFIG_FILE", hide_env = true)]
+    pub(crate) config_file: Option<PathBuf>,
+    /// The port to listen on. Without it: 1883, or what the configuration file says
+    #[arg(short, long, value_name = "PORT")]
+    pub(crate) port: Option<u16>,
     /// An address to listen on; may be repeated. Without it: 127.0.0.1 and `::1`
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) bind: Vec<IpAddr>,
-    /// How many threads share the clients. Without it: one for each processor
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) shards: Option<u16>,
-    /// The largest packet that a client may send
-    #[arg(long, default_value_t = 16 * 1024 * 1024, value_name = "BYTES")]
-    pub(crate) max_packet_size: u32,
-    /// Keep the sessions of some clients although they do not ask for it; may be repeated. For
-    /// example `client=phone-*,user=app,expiry=7d,messages=100000,bytes=64M,resume`
-    #[arg(long, value_name = "RULE", value_parser = ferrymq_server::configuration::parse_sleepers)]
-    pub(crate) sleepers: Vec<Sleepers>,
-    #[command(flatten)]
-    pub(crate) keep: KeepArguments,
     /// Log every detail, and every line of a flood
     #[arg(short, long)]
     pub(crate) verbose: bool,
+    #[command(flatten)]
+    pub(crate) options: OptionFlags,
 }
 
 /// Serves until a signal ends it.
 pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<()> {
     log_to_stderr(arguments.verbose);
+    let sources = arguments.sources(environment());
+    let configuration = load(&sources)?;
+    let options = options(&configuration)?;
+    let mut broker = Configured { sources, configuration, files: files(&options.listen) };
     // The words name the cause already: the chain of causes would say it twice.
-    supervise::run(options(arguments)?, &mut Flags).map_err(|error| anyhow!("{error}"))
+    supervise::run(options, &mut broker).map_err(|error| anyhow!("{error}"))
 }
 
-/// A broker whose configuration is on its command line, and whose log is standard error.
-struct Flags;
+/// A broker with its configuration, whose log is standard error.
+struct Configured {
+    sources: Sources,
+    configuration: Configuration,
+    /// The files of TLS.
+    files: Vec<PathBuf>,
+}
 
-impl Household for Flags {
+impl Household for Configured {
     fn running(&mut self, _server: &Server) {}
 
-    fn reload(&mut self, _server: &Server) {
-        tracing::info!("there is nothing to read again: everything was said on the command line");
+    fn reload(&mut self, server: &Server) {
+        if self.sources.file.is_none() && self.files.is_empty() {
+            tracing::info!("there is nothing to read again: all was said on the command line");
+            return;
+        }
+        match self.go_over(server) {
+            Ok(()) => tracing::info!("the configuration is reloaded"),
+            Err(error) => {
+                for line in format!("{error:#}").lines() {
+                    tracing::error!("{line}");
+                }
+                tracing::error!("the configuration stays as it was");
+            }
+        }
     }
 
     fn reopen_log(&mut self) {}
 
     fn watched_files(&self) -> Vec<PathBuf> {
-        Vec::new()
+        self.files.clone()
     }
 
     fn ending(&mut self) {}
 }
 
-fn options(arguments: &ServeArguments) -> anyhow::Result<ServeOptions> {
-    let port = arguments.port;
-    let listen = if arguments.bind.is_empty() {
-        vec![Listener::new(Bind::Loopback { port })]
-    } else {
-        arguments.bind.iter().map(|at| Listener::at(SocketAddr::new(*at, port))).collect()
-    };
-    let mut limits = limits(arguments.max_packet_size);
-    limits.sleepers.clone_from(&arguments.sleepers);
-    arguments.keep.set_levels(&mut limits);
-    Ok(ServeOptions {
-        listen,
-        shards: arguments.shards.and_then(NonZeroU16::new),
-        limits,
-        data: arguments.keep.data()?,
-        ..ServeOptions::default()
-    })
+impl Configured {
+    /// Goes over to what is configured now. Nothing changes if anything of it is wrong.
+    fn go_over(&mut self, server: &Server) -> anyhow::Result<()> {
+        let configuration = load(&self.sources)?;
+        let listen = configuration.listen()?;
+        let files = files(&listen);
+        let (limits, sockets) = (configuration.limits(), configuration.sockets());
+        server.reload(Reload { listen, limits, sockets })?;
+        for difference in self.configuration.differences(&configuration) {
+            match difference.reload {
+                When::Live => tracing::info!("{difference}"),
+                When::Restart => tracing::warn!("{difference}"),
+            }
+        }
+        self.configuration = configuration;
+        self.files = files;
+        Ok(())
+    }
 }
 
-/// The default limits, with room for two of the largest packets in the queue of a session. The
-/// output of a connection needs none: there the last message may go beyond the limit.
-fn limits(maximum_packet_size: u32) -> Limits {
-    let mut limits = Limits::default();
-    let two =
-        usize::try_from(maximum_packet_size).map_or(usize::MAX, |size| size.saturating_mul(2));
-    limits.connection.maximum_packet_size = maximum_packet_size;
-    limits.queued_bytes = limits.queued_bytes.max(two);
-    limits
+impl ServeArguments {
+    /// What the broker is told, and by whom.
+    fn sources(&self, environment: Vec<(String, String)>) -> Sources {
+        let endpoints = match (self.bind.as_slice(), self.port) {
+            ([], None) => Vec::new(),
+            ([], Some(port)) => vec![Endpoint::Loopback { port }],
+            (addresses, port) => addresses
+                .iter()
+                .map(|address| Endpoint::Tcp {
+                    port: port.unwrap_or(1883),
+                    host: Some(address.to_string()),
+                })
+                .collect(),
+        };
+        Sources {
+            persona: Persona::Ferrymq,
+            file: self.config_file.clone(),
+            environment,
+            flags: self.options.0.clone(),
+            endpoints,
+            local_ports: Vec::new(),
+        }
+    }
+}
+
+/// The files that listeners have read and do not read again by themselves.
+pub(crate) fn files(listeners: &[Listener]) -> Vec<PathBuf> {
+    let layers = listeners.iter().filter_map(|listener| listener.transport.tls.as_ref());
+    layers.flat_map(|tls| tls.files().to_vec()).collect()
+}
+
+/// Reads a configuration, and logs what is to be said of it.
+fn load(sources: &Sources) -> anyhow::Result<Configuration> {
+    let configuration = read(sources).context("the configuration cannot be used")?;
+    for remark in &configuration.remarks {
+        match remark.weight {
+            Weight::Notice => tracing::info!("{remark}"),
+            Weight::Warning | Weight::Mistake => tracing::warn!("{remark}"),
+        }
+    }
+    Ok(configuration)
+}
+
+/// What the server takes, when Mosquitto's data is ours.
+fn options(configuration: &Configuration) -> anyhow::Result<ServeOptions> {
+    let options = configuration.serve_options(home::directory())?;
+    if let Some(data) = &options.data {
+        take_over::take_over(configuration, data)?;
+    }
+    Ok(options)
 }
 
 /// `RUST_LOG` has the last word on what is logged. Who wants every detail gets every line.
@@ -118,7 +179,10 @@ fn log_to_stderr(verbose: bool) {
 
 #[cfg(test)]
 mod tests {
+    use std::net::SocketAddr;
+
     use clap::Parser;
+    use ferrymq_server::{Bind, Durability, Limits};
 
     use super::*;
 
@@ -129,7 +193,9 @@ mod tests {
     }
 
     fn parse(line: &str) -> ServeOptions {
-        options(&Line::parse_from(line.split(' ')).serve).expect("the line is right")
+        let arguments = Line::parse_from(line.split(' ')).serve;
+        let configuration = read(&arguments.sources(Vec::new())).expect("the line is right");
+        configuration.serve_options(Some(PathBuf::from("/nowhere"))).expect("there is a place")
     }
 
     #[test]
@@ -154,5 +220,30 @@ mod tests {
         assert_eq!(limits.connection.maximum_packet_size, 80_000_000);
         assert!(limits.queued_bytes >= 80_000_000);
         assert_eq!(limits.output_bytes, Limits::default().output_bytes);
+    }
+
+    #[test]
+    fn flags_are_options_of_the_configuration() {
+        let line = "serve --shards 3 --durability process --topic-durability a/#=none --data /d \
+                    --sleepers client=a*,resume --max-inflight-messages 7 --max_queued_messages 9 \
+                    --allow-anonymous --max-connections -1";
+        let options = parse(line);
+        assert_eq!(options.shards.map(u16::from), Some(3));
+        assert_eq!(options.data.map(|data| data.directory), Some(PathBuf::from("/d")));
+        let limits = options.limits;
+        assert_eq!(limits.durability, Durability::Process);
+        assert_eq!(limits.topic_durability, [(Box::from("a/#"), Durability::None)]);
+        assert!(limits.sleepers[0].resume);
+        assert_eq!((limits.connection.send_maximum, limits.connection.receive_maximum), (7, 7));
+        assert_eq!(limits.queued_messages, 9);
+        assert!(options.listen[0].profile.allow_anonymous);
+    }
+
+    #[test]
+    fn defaults_of_the_configuration_are_those_of_the_server() {
+        let options = parse("serve");
+        let defaults = ServeOptions::default();
+        assert_eq!(format!("{:?}", options.limits), format!("{:?}", defaults.limits));
+        assert_eq!(format!("{:?}", options.sockets), format!("{:?}", defaults.sockets));
     }
 }

@@ -1,7 +1,7 @@
 //! `ferrymq store`: a data directory without a broker.
 
 mod data;
-mod import;
+pub(crate) mod import;
 mod inspect;
 
 use std::fs::{File, OpenOptions};

@@ -9,7 +9,7 @@ use anyhow::Context;
 use clap::Args;
 use ferrymq_server::offline::{Damage, DataDirectory, LogOptions, Moment};
 
-use crate::serve::keep::default_directory;
+use crate::serve::home;
 
 /// Which data directory.
 #[derive(Args, Debug)]
@@ -28,7 +28,7 @@ impl DataArguments {
         progress: &'a mut dyn FnMut(u64, u64),
     ) -> anyhow::Result<DataDirectory<'a>> {
         let directory =
-            self.data.clone().or_else(default_directory).context(
+            self.data.clone().or_else(home::directory).context(
                 "where is the data kept? There is no home directory: say with --data DIR",
             )?;
         let mut options = LogOptions::default();

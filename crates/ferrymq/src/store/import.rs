@@ -2,12 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::Args;
 use ferrymq_server::offline::{
-    Imported, LeftOut, Moment, MosquittoDatabase, OpenImport, is_mosquitto,
+    DataDirectory, Imported, LeftOut, Moment, MosquittoDatabase, OpenImport, is_mosquitto,
 };
 
 use super::data::{DataArguments, Progress, moment, now, say};
@@ -53,6 +53,12 @@ pub(super) fn run(arguments: &ImportArguments) -> anyhow::Result<u8> {
         imported.retained,
     ));
     Ok(0)
+}
+
+/// Imports a database of Mosquitto.
+pub(crate) fn database(directory: &mut DataDirectory<'_>, path: &Path) -> anyhow::Result<Imported> {
+    let file = File::open(path)?;
+    from_file(directory.import(false, now()?.0)?, file, false)
 }
 
 /// A file is looked through before anything is written.
