@@ -54,14 +54,10 @@ pub struct Global {
     pub max_queued_bytes: usize,
     /// The largest payload; 0: no limit but that of packets.
     pub message_size_limit: u32,
-    /// Whether QoS 0 messages wait too.
-    pub queue_qos0_messages: bool,
     /// How long a session outlives its connection at most.
     pub persistent_client_expiration: Option<Lifetime>,
     /// After how many minutes a retained message expires.
     pub retain_expiry_interval: Option<u32>,
-    /// Whether a message gets the quality of service of its subscription.
-    pub upgrade_outgoing_qos: bool,
     /// Whether small packets leave at once.
     pub set_tcp_nodelay: bool,
     /// Sessions, with and without a connection.
@@ -133,10 +129,8 @@ impl Global {
             max_queued_messages: limits.queued_messages,
             max_queued_bytes: limits.queued_bytes,
             message_size_limit: 0,
-            queue_qos0_messages: false,
             persistent_client_expiration: None,
             retain_expiry_interval: None,
-            upgrade_outgoing_qos: false,
             set_tcp_nodelay: true,
             global_max_clients: Ceiling::default(),
             global_max_connections: Ceiling::default(),

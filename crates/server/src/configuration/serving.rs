@@ -83,6 +83,7 @@ impl Configuration {
         };
         limits.connection.send_maximum = in_flight;
         limits.connection.receive_maximum = global.receive_maximum.unwrap_or(in_flight);
+        limits.in_flight_bytes = or_no_limit(global.max_inflight_bytes);
         if let Some(lifetime) = global.persistent_client_expiration {
             let seconds = u32::try_from(lifetime.duration().as_secs()).unwrap_or(u32::MAX);
             let maximum = &mut limits.connection.session_expiry_maximum;

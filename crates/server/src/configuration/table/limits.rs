@@ -13,6 +13,7 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
     global("message_size_limit", Group::Limits, bytes(0, LARGEST_PAYLOAD), |global| {
         &mut global.message_size_limit
     })
+    .state_is(State::Later("max_packet_size holds"))
     .instead("use max_packet_size")
     .does("The largest payload. 0: whatever fits into a packet. A larger one is refused."),
     global("max_inflight_messages", Group::Limits, INFLIGHT, |global| {
@@ -36,10 +37,12 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
     .does("Messages that wait in one session. More are dropped. 0: no limit."),
     global("max_queued_bytes", Group::Limits, SIZE, |global| &mut global.max_queued_bytes)
         .does("The same in bytes. 0: no limit."),
-    global("queue_qos0_messages", Group::Limits, SWITCH, |global| &mut global.queue_qos0_messages)
-        .does("Whether QoS 0 messages wait too, for clients that are away."),
+    global("queue_qos0_messages", Group::Limits, SWITCH, |global| {
+        &mut global.limits.queue_qos0_messages
+    })
+    .does("Whether QoS 0 messages wait too, for clients that are away."),
     global("upgrade_outgoing_qos", Group::Limits, SWITCH, |global| {
-        &mut global.upgrade_outgoing_qos
+        &mut global.limits.upgrade_outgoing_qos
     })
     .does(
         "Whether a message goes out with the quality of service of its subscription, although it \
@@ -63,6 +66,7 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
     global("retain_expiry_interval", Group::Limits, MINUTES, |global| {
         &mut global.retain_expiry_interval
     })
+    .state_is(State::Later("a message expires when its publisher says"))
     .does("After how many minutes a retained message is forgotten. Without it: never."),
     global("global_max_clients", Group::Limits, NUMBER_OR_ALL, |global| {
         &mut global.global_max_clients
