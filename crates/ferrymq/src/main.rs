@@ -2,12 +2,14 @@
 //! a broker.
 //!
 //! The flags of `pub` and `sub` mean what they mean to Mosquitto's clients, and so does the exit
-//! status: 0, the reason of a refused connection, 27 for a timeout, and 1 for everything else.
+//! status: 0, the reason of a refused connection, 27 for a timeout, and 1 for everything else. By the name
+//! `mosquitto` the program is that broker.
 
 mod arguments;
 mod config;
 mod connection;
 mod failure;
+mod mosquitto;
 mod property;
 mod publish;
 mod serve;
@@ -15,8 +17,10 @@ mod store;
 mod subscribe;
 mod supervise;
 
+use std::ffi::OsString;
 use std::future::Future;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -27,6 +31,9 @@ use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
+    if name().is_some_and(|name| name == "mosquitto") {
+        return ExitCode::from(mosquitto::run());
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -59,6 +66,12 @@ fn main() -> ExitCode {
             ExitCode::from(error.downcast_ref::<Failure>().map_or(1, Failure::status))
         }
     }
+}
+
+/// The name by which the program was invoked.
+fn name() -> Option<OsString> {
+    let name = std::env::args_os().next()?;
+    Some(Path::new(&name).file_name()?.to_owned())
 }
 
 /// Runs a client on this thread alone: it starts at once and needs no other.

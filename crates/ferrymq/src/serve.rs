@@ -87,7 +87,9 @@ impl Household for Configured {
         self.files.clone()
     }
 
-    fn ending(&mut self) {}
+    fn is_impatient(&self) -> bool {
+        true
+    }
 }
 
 impl Configured {

@@ -31,8 +31,8 @@ pub(crate) trait Household {
     /// certificates.
     fn watched_files(&self) -> Vec<PathBuf>;
 
-    /// The broker begins to end.
-    fn ending(&mut self);
+    /// Whether the second signal that ends the broker does not wait for clients any more.
+    fn is_impatient(&self) -> bool;
 }
 
 /// Runs a broker until a signal ends it.
@@ -41,7 +41,7 @@ pub(crate) fn run(options: ServeOptions, household: &mut dyn Household) -> Resul
     let stop = Stop::default();
     // Before anything is bound, so that nobody who sees us listen can be answered by the default of
     // a signal.
-    let signals = Signals::watch(events.clone(), stop.clone())?;
+    let signals = Signals::watch(events.clone(), stop.clone(), household.is_impatient())?;
     stop.on_end(move || {
         // If nobody takes it, the broker has been waited for already.
         let _ = events.send(Signal::End);
@@ -55,7 +55,6 @@ pub(crate) fn run(options: ServeOptions, household: &mut dyn Household) -> Resul
     household.running(&server);
     notify::ready();
     attend(&server, household, &inbox);
-    household.ending();
     notify::stopping();
     let ended = server.join();
     signals.close();
@@ -73,8 +72,16 @@ fn attend(server: &Server, household: &mut dyn Household, inbox: &mpsc::Receiver
         };
         let reload = match signal {
             Ok(Signal::Reload) => true,
-            Ok(signal @ (Signal::Save | Signal::Tree | Signal::Reopen)) => {
-                obey(signal, server, household);
+            Ok(Signal::Save) => {
+                tracing::info!("nothing to save: the log of records is always up to date");
+                false
+            }
+            Ok(Signal::Tree) => {
+                tell_tree(server);
+                false
+            }
+            Ok(Signal::Reopen) => {
+                household.reopen_log();
                 false
             }
             Ok(Signal::End) | Err(RecvTimeoutError::Disconnected) => return,
@@ -96,22 +103,14 @@ fn attend(server: &Server, household: &mut dyn Household, inbox: &mpsc::Receiver
     }
 }
 
-fn obey(signal: Signal, server: &Server, household: &mut dyn Household) {
-    match signal {
-        Signal::Save => {
-            tracing::info!("nothing to save: the log of records is always up to date");
-        }
-        Signal::Tree => tell_tree(server),
-        Signal::Reopen => household.reopen_log(),
-        Signal::Reload | Signal::End => {}
-    }
-}
-
 /// Says who subscribes to what.
 fn tell_tree(server: &Server) {
     let filters = server.directory().subscribed_filters();
     let retained = server.directory().retained_count();
-    tracing::info!("Subscriptions to {} filters, {retained} retained messages:", filters.len());
+    tracing::info!(
+        "{} topic filters are subscribed to, {retained} messages are retained",
+        filters.len()
+    );
     for (filter, count) in filters {
         tracing::info!("    {filter} ({count})");
     }

@@ -45,7 +45,7 @@ pub use data::{DataError, DataOptions};
 pub use durable_store::{Attendant, DurableStore, Opened, ReplayError};
 pub use listen::ListenError;
 pub use log::{ClientLog, Log, LogDestination, LogSettings, LogType, LogTypes};
-pub use mailbox::{Arrival, Change, Letter, Mailbox, Wake};
+pub use mailbox::{Arrival, Change, Letter, Mailbox, News, Wake};
 pub use memory_store::MemoryStore;
 pub use mio_network::{MioListener, MioNetwork, MioSocket};
 pub use network::{Closed, Event, Network, Source};

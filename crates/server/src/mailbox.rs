@@ -38,10 +38,22 @@ pub enum Letter<S, L = ()> {
     Round(Arc<Round>),
     /// Whoever asks whether the shard makes turns knows it once this is dropped.
     Beat(Arc<()>),
+    /// What the broker publishes about itself.
+    News(Box<News>),
     /// What was configured has changed.
     Change(Box<Change<L>>),
     /// The broker ends.
     ShutDown,
+}
+
+/// A message of the broker, below `$SYS`.
+pub struct News {
+    /// The topic.
+    pub topic: Box<str>,
+    /// The payload.
+    pub payload: Box<str>,
+    /// There are as many copies of this as there is news on its way.
+    pub(crate) under_way: Arc<()>,
 }
 
 /// What holds from now on.
@@ -189,6 +201,7 @@ impl<S, L> Letter<S, L> {
             | Self::Fetched(_)
             | Self::Round(_)
             | Self::Beat(_)
+            | Self::News(_)
             | Self::Change(_)
             | Self::ShutDown => 0,
         }

@@ -17,7 +17,7 @@ use crate::data::DataError;
 use crate::listen::ListenError;
 use crate::listeners::Listeners;
 use crate::log_threads::LogThreads;
-use crate::mailbox::Letter;
+use crate::mailbox::{Letter, News};
 use crate::mio_network::{MioMailbox, MioNetwork};
 use crate::network::Network;
 use crate::refusal::Refusal;
@@ -174,6 +174,22 @@ impl Server {
         Beat(asked)
     }
 
+    /// What publishes messages of the broker itself: a topic below `$SYS` and a payload. It never
+    /// waits; where too many are on their way, the next one is left out.
+    pub fn sys_publisher(&self) -> impl Fn(&str, &str) + Send + 'static {
+        let (post, under_way) = (Arc::clone(&self.post), Arc::new(()));
+        move |topic, payload| {
+            if let Some(mailbox) = post.first()
+                && Arc::strong_count(&under_way) <= NEWS_UNDER_WAY
+            {
+                let under_way = Arc::clone(&under_way);
+                let (topic, payload) = (topic.into(), payload.into());
+                mailbox.post(Letter::News(Box::new(News { topic, payload, under_way })));
+                mailbox.wake();
+            }
+        }
+    }
+
     /// Waits for its end. When this returns, everything that it has kept is on the disk.
     pub fn join(self) -> Result<(), ServeError> {
         let crashed = self.threads.into_iter().map(JoinHandle::join).filter(Result::is_err).count();
@@ -276,6 +292,8 @@ fn connections_of(files: usize) -> usize {
     files - OTHER_FILES.min(files / 2)
 }
 
+/// Messages of the broker about itself that wait to be published.
+const NEWS_UNDER_WAY: usize = 1024;
 /// Files that are not connections.
 #[cfg(unix)]
 const OTHER_FILES: usize = 64;

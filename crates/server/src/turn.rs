@@ -27,7 +27,7 @@ use crate::acceptor::{Acceptor, Admission, Entrance};
 use crate::connection::{Connections, Input};
 use crate::control::Control;
 use crate::handshakes::Handshakes;
-use crate::mailbox::{Arrival, Change, Letter, Mailbox};
+use crate::mailbox::{Arrival, Change, Letter, Mailbox, News};
 use crate::network::{Closed, Event, Network, Source};
 use crate::socket_limits::SocketLimits;
 use crate::store::Store;
@@ -283,6 +283,11 @@ impl<N: Network> Turn<N> {
                 Letter::Fetched(fetched) => self.shard.fetched(fetched, self.now),
                 Letter::Round(round) => self.shard.begin_round(&round),
                 Letter::Beat(asked) => drop(asked),
+                Letter::News(news) => {
+                    let News { topic, payload, under_way } = *news;
+                    self.shard.publish_sys(&topic, payload.as_bytes(), self.now);
+                    drop(under_way);
+                }
                 Letter::Change(change) => self.change(*change),
                 Letter::ShutDown => self.shut_down(),
             }

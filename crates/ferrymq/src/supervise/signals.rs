@@ -33,8 +33,12 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Sends what signals mean to `events`. The first that is to end the broker does so at once; the
-    /// second ends the process.
-    pub(super) fn watch(events: Sender<Signal>, stop: Stop) -> io::Result<Self> {
+    /// second ends the process if `second_is_urgent`.
+    pub(super) fn watch(
+        events: Sender<Signal>,
+        stop: Stop,
+        second_is_urgent: bool,
+    ) -> io::Result<Self> {
         let mut signals = signal_hook::iterator::Signals::new(numbers())?;
         let handle = signals.handle();
         let thread = thread::Builder::new().name("signals".to_owned()).spawn(move || {
@@ -42,11 +46,13 @@ impl Signals {
             for number in signals.forever() {
                 let meaning = meaning(number);
                 if meaning == Signal::End {
-                    if ending {
+                    if ending && second_is_urgent {
                         std::process::exit(1);
                     }
+                    if !ending {
+                        tracing::info!("shutting down");
+                    }
                     ending = true;
-                    tracing::info!("shutting down");
                     stop.stop();
                 }
                 // Whoever does not listen any more is about to end.
