@@ -171,6 +171,10 @@ impl<L> Acceptor<L> {
             entrances.into_iter().map(|entrance| Listening { entrance, ready: true }).collect();
     }
 
+    pub(crate) fn mark_all_ready(&mut self) {
+        self.listeners.iter_mut().for_each(|listening| listening.ready = true);
+    }
+
     pub(crate) fn mark_ready(&mut self, number: u32) {
         if let Some(listening) = self.listeners.get_mut(number as usize) {
             listening.ready = true;

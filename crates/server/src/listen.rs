@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::config::{Bind, Family};
 use crate::mio_network::MioListener;
@@ -67,7 +67,11 @@ impl fmt::Display for SharedSocket {
 }
 
 /// Binds all that a listener stands for.
-pub(crate) fn bind(bind: &Bind, backlog: u16) -> Result<Vec<SharedSocket>, ListenError> {
+pub(crate) fn bind(
+    bind: &Bind,
+    backlog: u16,
+    ports: &SharedPorts<'_>,
+) -> Result<Vec<SharedSocket>, ListenError> {
     let refused = |source| ListenError { place: bind.to_string(), source };
     #[cfg(unix)]
     if let Bind::Unix(path) = bind {
@@ -75,13 +79,14 @@ pub(crate) fn bind(bind: &Bind, backlog: u16) -> Result<Vec<SharedSocket>, Liste
         return Ok(vec![SharedSocket::Unix(socket)]);
     }
     let addresses = addresses(bind).map_err(refused)?;
-    let bound = bind_addresses(addresses, backlog)?;
+    let bound = bind_addresses(addresses, backlog, ports)?;
     Ok(bound.into_iter().map(SharedSocket::Tcp).collect())
 }
 
 fn bind_addresses(
     addresses: Vec<SocketAddr>,
     backlog: u16,
+    ports: &SharedPorts<'_>,
 ) -> Result<Vec<TcpListener>, ListenError> {
     let mut bound: Vec<TcpListener> = Vec::new();
     for mut address in addresses {
@@ -89,7 +94,7 @@ fn bind_addresses(
         let asked = address.port();
         let chosen = bound.first().and_then(|first| first.local_addr().ok());
         address.set_port(chosen.map_or(asked, |chosen| chosen.port()));
-        match bind_address(address, backlog) {
+        match bind_address(address, backlog, ports) {
             Ok(listener) => bound.push(listener),
             Err(error) if !bound.is_empty() && is_optional(address, asked, &error) => {
                 tracing::debug!(%address, %error, "going on without IPv6");
@@ -167,19 +172,73 @@ fn is_optional(address: SocketAddr, asked: u16, error: &io::Error) -> bool {
     address.is_ipv6() && (asked == 0 || !is_taken)
 }
 
-fn bind_address(address: SocketAddr, backlog: u16) -> io::Result<TcpListener> {
+fn bind_address(
+    address: SocketAddr,
+    backlog: u16,
+    ports: &SharedPorts<'_>,
+) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
-    // So that a restart does not wait for connections of the past. Not `SO_REUSEPORT`: a second
-    // broker on the same port is a mistake.
+    // So that a restart does not wait for connections of the past. Not `SO_REUSEPORT`, which would
+    // hide that there is a second broker on the same port, unless that second one is ourselves.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
+    let shares = ports.are_shared_at(address.port());
+    if shares {
+        set_shared(&socket, true)?;
+    }
     socket.bind(&address.into())?;
     socket.listen(i32::from(backlog))?;
+    if shares {
+        set_shared(&socket, false)?;
+    }
     socket.set_nonblocking(true)?;
     Ok(socket.into())
+}
+
+/// Listeners that are about to leave, whose ports others may have already.
+pub(crate) struct SharedPorts<'a> {
+    leaving: Vec<&'a TcpListener>,
+}
+
+impl<'a> SharedPorts<'a> {
+    pub(crate) fn new(leaving: impl Iterator<Item = &'a SharedSocket>) -> Self {
+        let leaving = leaving.filter_map(|socket| match socket {
+            SharedSocket::Tcp(listener) => {
+                set_shared(&SockRef::from(listener), true).is_ok().then_some(listener)
+            }
+            #[cfg(unix)]
+            SharedSocket::Unix(_) => None,
+        });
+        Self { leaving: leaving.collect() }
+    }
+
+    fn are_shared_at(&self, port: u16) -> bool {
+        let mut ports = self.leaving.iter().filter_map(|listener| listener.local_addr().ok());
+        ports.any(|address| address.port() == port)
+    }
+}
+
+impl Drop for SharedPorts<'_> {
+    fn drop(&mut self) {
+        for listener in &self.leaving {
+            if let Err(error) = set_shared(&SockRef::from(*listener), false) {
+                tracing::debug!(%error, "cannot keep a port for ourselves");
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+fn set_shared(socket: &Socket, is_shared: bool) -> io::Result<()> {
+    socket.set_reuse_port(is_shared)
+}
+
+#[cfg(not(unix))]
+fn set_shared(_socket: &Socket, _is_shared: bool) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 fn reason(error: &io::Error) -> String {
@@ -206,6 +265,10 @@ mod tests {
             interface: interface.map(Into::into),
             family,
         }
+    }
+
+    fn nobody() -> SharedPorts<'static> {
+        SharedPorts::new(std::iter::empty())
     }
 
     #[test]
@@ -237,14 +300,15 @@ mod tests {
             (tcp(Some("203.0.113.1"), None, None), "this machine does not have that address"),
         ];
         for (place, expected) in rows {
-            let error = bind(&place, 16).expect_err("there is no such address").to_string();
+            let error =
+                bind(&place, 16, &nobody()).expect_err("there is no such address").to_string();
             assert!(error.contains(expected), "{error}");
         }
     }
 
     #[test]
     fn port_that_the_system_chooses_is_the_same_for_all_addresses() {
-        let bound = bind(&tcp(Some("localhost"), None, None), 16).unwrap();
+        let bound = bind(&tcp(Some("localhost"), None, None), 16, &nobody()).unwrap();
         let ports: Vec<u16> = bound.iter().map(|socket| socket.address().unwrap().port()).collect();
         assert!(ports.iter().all(|port| *port == ports[0] && *port != 0), "{ports:?}");
     }

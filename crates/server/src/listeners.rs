@@ -8,7 +8,7 @@ use ferrymq_broker::ListenerProfile;
 
 use crate::acceptor::{Admission, Entrance, Places, Terms};
 use crate::config::{Bind, Listener};
-use crate::listen::{self, ListenError, SharedSocket};
+use crate::listen::{self, ListenError, SharedPorts, SharedSocket};
 use crate::mio_network::MioListener;
 
 /// The listeners of a broker.
@@ -30,16 +30,22 @@ impl Listeners {
     /// The listeners that are wanted: those that are there already go on, and the others are bound.
     /// If one cannot be bound, nothing has changed.
     pub(crate) fn change(&self, wanted: Vec<Listener>, backlog: u16) -> Result<Self, ListenError> {
-        let mut old: Vec<&Bound> = self.bound.iter().collect();
-        let mut bound = Vec::new();
+        let mut leaving: Vec<&Bound> = self.bound.iter().collect();
+        let mut pairs = Vec::new();
         for listener in wanted {
-            let known = old.iter().position(|old| old.bind == listener.bind);
-            let known = known.map(|at| old.swap_remove(at));
+            let known = leaving.iter().position(|old| old.bind == listener.bind);
+            pairs.push((listener, known.map(|at| leaving.swap_remove(at))));
+        }
+        // Who leaves makes room for who comes, such as when a port is opened to other machines that
+        // this one alone had before.
+        let ports = SharedPorts::new(leaving.iter().flat_map(|bound| &*bound.sockets));
+        let mut bound = Vec::new();
+        for (listener, known) in pairs {
             let sockets = match known {
                 Some(known) => Arc::clone(&known.sockets),
-                None => listen::bind(&listener.bind, backlog)?.into(),
+                None => listen::bind(&listener.bind, backlog, &ports)?.into(),
             };
-            bound.push(Bound::new(listener, sockets, known.and_then(|known| known.places())));
+            bound.push(Bound::new(listener, sockets, known.and_then(Bound::places)));
         }
         Ok(Self { bound })
     }

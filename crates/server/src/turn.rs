@@ -462,6 +462,9 @@ impl<N: Network> Turn<N> {
             return;
         }
         let Change { listeners, limits, sockets } = change;
+        // Who waits at a listener that leaves came in time.
+        self.acceptor.mark_all_ready();
+        self.accept();
         self.acceptor.stop(&mut self.network);
         self.acceptor.open(listeners);
         self.register_listeners();

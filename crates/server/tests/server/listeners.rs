@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Instant;
 
 use ferrymq_server::{
-    Bind, Limits, Listener, Reload, ReloadError, ServeOptions, Server, SocketLimits,
+    Bind, Limits, Listener, Reload, ReloadError, ServeError, ServeOptions, Server, SocketLimits,
 };
 
 use crate::peer::{PATIENCE, Peer, Version, acknowledge, client_at, connect, publish, published};
@@ -104,6 +104,24 @@ fn reload_adds_and_removes_listeners_and_drops_nobody() {
     early.ping();
     late.ping();
     Peer::connect(new, Version::V5, "later").ping();
+    stop(server);
+}
+
+#[test]
+fn port_is_opened_to_other_machines_and_closed_again_without_a_gap() {
+    let server = start(vec![Listener::new(Bind::Loopback { port: 0 })]);
+    let address = server.addresses()[0];
+    let everywhere = Bind::Tcp { host: None, port: address.port(), interface: None, family: None };
+    let here = Bind::from(address);
+    let mut early = Peer::connect(address, Version::V5, "early");
+    for bind in [everywhere.clone(), here.clone(), everywhere, here] {
+        server.reload(reload(vec![Listener::new(bind.clone())])).unwrap();
+        Peer::connect(address, Version::V5, "visitor").ping();
+        early.ping();
+        // Nobody else can have the port meanwhile.
+        let second = ServeOptions { listen: vec![Listener::new(bind)], ..ServeOptions::default() };
+        assert!(matches!(Server::start(second), Err(ServeError::Listen(_))));
+    }
     stop(server);
 }
 
