@@ -12,3 +12,4 @@ mod transports;
 #[cfg(unix)]
 mod tunnel;
 mod turn;
+mod web;

@@ -262,7 +262,7 @@ fn text(text: &str) -> Vec<u8> {
     [&length.to_be_bytes(), text.as_bytes()].concat()
 }
 
-fn packet_length(bytes: &[u8]) -> Option<usize> {
+pub(crate) fn packet_length(bytes: &[u8]) -> Option<usize> {
     let mut length = 0;
     for (at, byte) in bytes.get(1..)?.iter().take(4).enumerate() {
         length |= usize::from(byte & 0x7f) << (7 * at);

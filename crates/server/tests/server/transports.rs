@@ -1,6 +1,6 @@
 //! All that may stand between a socket and MQTT, in all combinations, over real sockets.
 
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroU16;
 use std::os::unix::net::UnixStream;
@@ -11,7 +11,8 @@ use std::time::Duration;
 use ferrymq_broker::{Access, Asker, IdentitySource, Question, Verdict};
 use ferrymq_codec::ReasonCode;
 use ferrymq_server::{Bind, Limits, Listener, Reload, ServeOptions, Server, SocketLimits};
-use ferrymq_transport::{ServerTransport, proxy, tls, websocket};
+use ferrymq_transport::tls::{self, TlsVersion};
+use ferrymq_transport::{ServerTransport, proxy, websocket};
 use rcgen::{CertificateParams, DnType, Issuer, KeyPair};
 use tempfile::TempDir;
 
@@ -121,27 +122,36 @@ impl Harbour {
 
     /// A client that has come this way and not said anything.
     fn come(&self, way: Way) -> Peer {
-        let (_, bind) = self.ways.iter().find(|(known, _)| *known == way).unwrap();
-        let header: &[u8] = match way.proxy {
-            None => b"",
-            Some(proxy::Version::V1) => b"PROXY TCP4 10.1.2.3 10.1.2.4 1000 1883\r\n",
-            Some(proxy::Version::V2) => {
-                b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\x01\x02\x03\x0a\x01\x02\x04\x03\xe8\x07\x5b"
+        self.come_with(way, &self.tls)
+    }
+
+    /// The same, with other settings of TLS.
+    fn come_with(&self, way: Way, tls: &tls::ClientSettings) -> Peer {
+        match self.bind(way) {
+            Bind::Unix(path) => {
+                Peer::over(way.tunnel(UnixStream::connect(path).unwrap(), tls).expect("they agree"))
             }
-        };
-        match bind {
-            Bind::Unix(path) => self.tunnel(UnixStream::connect(path).unwrap(), header, way),
-            bind => self.tunnel(TcpStream::connect(address(bind)).unwrap(), header, way),
+            bind => {
+                let socket = TcpStream::connect(address(bind)).unwrap();
+                Peer::over(way.tunnel(socket, tls).expect("they agree"))
+            }
         }
     }
 
-    fn tunnel(&self, socket: impl Socket + 'static, header: &[u8], way: Way) -> Peer {
-        let tls = way.is_tls.then_some(&self.tls);
-        Peer::over(Tunnel::open(socket, header, tls, way.is_websocket).expect("they agree"))
+    /// Whether a client with these settings stays outside.
+    fn is_refused(&self, way: Way, tls: &tls::ClientSettings) -> bool {
+        match self.bind(way) {
+            Bind::Unix(path) => is_shut(way.tunnel(UnixStream::connect(path).unwrap(), tls)),
+            bind => is_shut(way.tunnel(TcpStream::connect(address(bind)).unwrap(), tls)),
+        }
+    }
+
+    fn bind(&self, way: Way) -> &Bind {
+        &self.ways.iter().find(|(known, _)| *known == way).unwrap().1
     }
 
     fn address(&self, way: Way) -> SocketAddr {
-        address(&self.ways.iter().find(|(known, _)| *known == way).unwrap().1)
+        address(self.bind(way))
     }
 
     fn close(self) {
@@ -149,6 +159,24 @@ impl Harbour {
         self.server.join().expect("no shard crashes");
         drop(self.directory);
     }
+}
+
+impl Way {
+    fn tunnel<S: Socket>(self, socket: S, tls: &tls::ClientSettings) -> io::Result<Tunnel<S>> {
+        let header: &[u8] = match self.proxy {
+            None => b"",
+            Some(proxy::Version::V1) => b"PROXY TCP4 10.1.2.3 10.1.2.4 1000 1883\r\n",
+            Some(proxy::Version::V2) => {
+                b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x0a\x01\x02\x03\x0a\x01\x02\x04\x03\xe8\x07\x5b"
+            }
+        };
+        Tunnel::open(socket, header, self.is_tls.then_some(tls), self.is_websocket)
+    }
+}
+
+/// Whether the handshake has failed. In TLS 1.3 the client believes to be in before it is refused.
+fn is_shut<S: Socket>(tunnel: io::Result<Tunnel<S>>) -> bool {
+    tunnel.is_err() || tunnel.is_ok_and(|mut tunnel| tunnel.read(&mut [0; 1]).is_err())
 }
 
 fn address(bind: &Bind) -> SocketAddr {
@@ -318,8 +346,8 @@ fn slow_and_broken_handshakes_end_in_time_and_hold_up_nobody() {
         stranger.set_read_timeout(Some(PATIENCE)).unwrap();
         // Some are told why in TLS or HTTP; all of them are closed.
         let mut answer = Vec::new();
-        if let Err(error) = std::io::Read::read_to_end(stranger, &mut answer) {
-            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+        if let Err(error) = stranger.read_to_end(&mut answer) {
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
         }
     }
     harbour.close();
@@ -337,21 +365,21 @@ fn oldest_handshake_makes_room_for_the_next() {
     harbour.come(TLS).send(&connect(Version::V5, "honest", true));
     for mut socket in silent.into_iter().take(8) {
         socket.set_read_timeout(Some(PATIENCE)).unwrap();
-        let end = std::io::Read::read(&mut socket, &mut [0; 1]);
+        let end = socket.read(&mut [0; 1]);
         assert!(
             matches!(end, Ok(0))
-                || end.is_err_and(|error| { error.kind() == std::io::ErrorKind::ConnectionReset })
+                || end.is_err_and(|error| { error.kind() == io::ErrorKind::ConnectionReset })
         );
     }
     harbour.close();
 }
 
-/// Lets in who comes from the address that the proxy has named, or who is called Ferry.
+/// Lets in who comes from the address that the proxy has named.
 struct FromAfar;
 
 impl Access for FromAfar {
     fn decide(&mut self, asker: &Asker<'_>, question: &Question<'_>) -> Option<Verdict> {
-        let known = asker.peer.to_string() == "10.1.2.3:1000" || asker.username == Some("ferry");
+        let known = asker.peer.to_string() == "10.1.2.3:1000";
         match question {
             Question::Connect { .. } if !known => Some(Verdict::Deny(ReasonCode::NotAuthorized)),
             _ => Some(Verdict::YES),
@@ -377,53 +405,101 @@ fn client_behind_a_proxy_is_known_by_its_own_address_also_after_it_has_moved() {
     harbour.close();
 }
 
+/// Lets in who is called Ferry.
+struct OnlyFerry;
+
+impl Access for OnlyFerry {
+    fn decide(&mut self, asker: &Asker<'_>, question: &Question<'_>) -> Option<Verdict> {
+        match question {
+            Question::Connect { .. } if asker.username != Some("ferry") => {
+                Some(Verdict::Deny(ReasonCode::NotAuthorized))
+            }
+            _ => Some(Verdict::YES),
+        }
+    }
+}
+
 #[test]
 fn certificate_of_a_client_is_its_user_name_and_a_client_without_one_stays_outside() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut parameters = CertificateParams::new(Vec::new()).unwrap();
-    parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-    parameters.distinguished_name.push(DnType::CommonName, "authority");
-    let key = KeyPair::generate().unwrap();
-    let authority_file = directory.path().join("authority.crt");
-    std::fs::write(&authority_file, parameters.self_signed(&key).unwrap().pem()).unwrap();
-    let authority = Issuer::new(parameters, key);
-    let server = write_certificate(directory.path(), "server", Some(&authority));
-    let client = write_certificate(directory.path(), "ferry", Some(&authority));
-    let server_tls = tls::ServerSettings::load(&tls::ServerOptions {
-        certificate: server.0,
-        key: server.1,
-        ca_file: Some(authority_file.clone()),
-        require_certificate: true,
-        ..tls::ServerOptions::default()
-    })
-    .unwrap();
-    let named = tls::ClientOptions {
-        ca_file: Some(authority_file),
-        certificate: Some(client.0),
-        key: Some(client.1),
-        ..tls::ClientOptions::default()
-    };
-    let unnamed = tls::ClientOptions { certificate: None, key: None, ..named.clone() };
-    let mut harbour = Harbour::open(&[TLS], |options| {
-        options.access = Box::new(|_| Box::new(FromAfar));
-        options.listen[0].profile.identity = IdentitySource::CommonName;
-        options.listen[0].transport.tls = Some(server_tls);
-    });
-    harbour.tls = tls::ClientSettings::load(&named).unwrap();
-    for home in [0, 1] {
-        let client_id = client_at(harbour.server.directory(), home, "certified");
-        let mut peer = harbour.come(TLS);
-        peer.send(&connect(Version::V5, &client_id, true));
-        peer.expect_connack();
+    let certificates = Certificates::new();
+    let ways: Vec<Way> = all_ways().into_iter().filter(|way| way.is_tls).collect();
+    for is_required in [false, true] {
+        let harbour = Harbour::open(&ways, |options| {
+            if is_required {
+                options.access = Box::new(|_| Box::new(OnlyFerry));
+            }
+            for listener in &mut options.listen {
+                listener.transport.tls = Some(certificates.server(is_required));
+                if is_required {
+                    listener.profile.identity = IdentitySource::CommonName;
+                }
+            }
+        });
+        for version in [TlsVersion::V1_2, TlsVersion::V1_3] {
+            for is_shown in [false, true] {
+                let settings = certificates.client(version, is_shown);
+                for (number, way) in ways.iter().enumerate() {
+                    if is_required && !is_shown {
+                        assert!(harbour.is_refused(*way, &settings), "{version:?} {way:?}");
+                        continue;
+                    }
+                    let home = u16::from(number % 2 == 0);
+                    let client_id = client_at(harbour.server.directory(), home, "certified");
+                    let mut peer = harbour.come_with(*way, &settings);
+                    peer.send(&connect(Version::V5, &client_id, true));
+                    peer.expect_connack();
+                }
+            }
+        }
+        harbour.close();
     }
-    let settings = tls::ClientSettings::load(&unnamed).unwrap();
-    let socket = TcpStream::connect(harbour.address(TLS)).unwrap();
-    // In TLS 1.3 the client believes to be in before it is refused.
-    if let Ok(mut tunnel) = Tunnel::open(socket, b"", Some(&settings), false) {
-        let refused = std::io::Read::read(&mut tunnel, &mut [0; 1]);
-        assert!(refused.is_err(), "{refused:?}");
+}
+
+/// An authority, a broker's certificate and that of a client called Ferry.
+struct Certificates {
+    directory: TempDir,
+    server: (PathBuf, PathBuf),
+    client: (PathBuf, PathBuf),
+}
+
+impl Certificates {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut parameters = CertificateParams::new(Vec::new()).unwrap();
+        parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        parameters.distinguished_name.push(DnType::CommonName, "authority");
+        let key = KeyPair::generate().unwrap();
+        let certificate = parameters.self_signed(&key).unwrap();
+        std::fs::write(directory.path().join("authority.crt"), certificate.pem()).unwrap();
+        let authority = Issuer::new(parameters, key);
+        let server = write_certificate(directory.path(), "server", Some(&authority));
+        let client = write_certificate(directory.path(), "ferry", Some(&authority));
+        Self { directory, server, client }
     }
-    harbour.close();
+
+    fn server(&self, require_certificate: bool) -> tls::ServerSettings {
+        let options = tls::ServerOptions {
+            certificate: self.server.0.clone(),
+            key: self.server.1.clone(),
+            ca_file: Some(self.directory.path().join("authority.crt")),
+            require_certificate,
+            ..tls::ServerOptions::default()
+        };
+        tls::ServerSettings::load(&options).unwrap()
+    }
+
+    /// A client that speaks this version alone.
+    fn client(&self, version: TlsVersion, is_shown: bool) -> tls::ClientSettings {
+        let options = tls::ClientOptions {
+            ca_file: Some(self.directory.path().join("authority.crt")),
+            certificate: is_shown.then(|| self.client.0.clone()),
+            key: is_shown.then(|| self.client.1.clone()),
+            minimum_version: Some(version),
+            maximum_version: Some(version),
+            ..tls::ClientOptions::default()
+        };
+        tls::ClientSettings::load(&options).unwrap()
+    }
 }
 
 #[test]
