@@ -3,8 +3,10 @@
 use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
-use ferrymq_codec::{DecodeError, EncodeError, Property, PropertyBuffer, QoS, TopicName, Version};
-use ferrymq_protocol::client::{ConnectOptions, Message};
+use ferrymq_codec::{
+    DecodeError, EncodeError, Packet, Property, PropertyBuffer, QoS, TopicName, Version,
+};
+use ferrymq_protocol::client::{ConnectOptions, Message, Password};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::backoff::Reconnect;
@@ -13,7 +15,8 @@ use crate::command::Commands;
 use crate::driver::{self, Settings};
 use crate::error::ConnectionError;
 use crate::event::Events;
-use crate::transport::Address;
+use crate::packet_log::{Direction, PacketLog};
+use crate::transport::Transport;
 
 /// What a client asks for, and how it behaves.
 ///
@@ -22,34 +25,43 @@ use crate::transport::Address;
 #[must_use = "nothing happens until `connect`"]
 #[derive(Clone, Debug)]
 pub struct Builder {
-    address: Address,
+    transport: Transport,
     options: ConnectOptions,
     connect_timeout: Duration,
     reconnect: Reconnect,
     requests_maximum: usize,
     events_maximum: usize,
+    packet_log: Option<PacketLog>,
 }
 
 impl Client {
-    /// A client of the server at this host name (or address) and port.
+    /// A client of the server at this host name (or address) and port, by plain TCP.
     pub fn builder(host: impl Into<Box<str>>, port: u16) -> Builder {
-        Builder::new(host.into(), port)
+        Builder::new(Transport::tcp(host, port))
     }
 }
 
 impl Builder {
-    fn new(host: Box<str>, port: u16) -> Self {
+    fn new(transport: Transport) -> Self {
         let mut options = ConnectOptions::new(Version::V5);
         // Bounded by the requests that the handles may make.
         options.unfinished_maximum = usize::MAX;
         Self {
-            address: Address { host, port },
+            transport,
             options,
             connect_timeout: DEFAULT_CONNECT_TIMEOUT,
             reconnect: Reconnect::default(),
             requests_maximum: DEFAULT_REQUESTS_MAXIMUM,
             events_maximum: DEFAULT_EVENTS_MAXIMUM,
+            packet_log: None,
         }
+    }
+
+    /// The way to the server: TLS, WebSocket, a Unix socket, a proxy. It replaces the host and the
+    /// port that the builder began with.
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
     }
 
     /// The version of the protocol to speak.
@@ -92,7 +104,7 @@ impl Builder {
 
     /// The password.
     pub fn password(mut self, password: impl Into<Vec<u8>>) -> Self {
-        self.options.password = Some(password.into());
+        self.options.password = Some(Password::new(password));
         self
     }
 
@@ -124,6 +136,22 @@ impl Builder {
     /// The highest topic alias that the server may use; not told before MQTT 5.0.
     pub const fn topic_alias_maximum(mut self, maximum: u16) -> Self {
         self.options.topic_alias_maximum = maximum;
+        self
+    }
+
+    /// Whether topics are sent once, and then as aliases, where the server accepts that.
+    pub const fn send_topic_aliases(mut self, send_topic_aliases: bool) -> Self {
+        self.options.send_topic_aliases = send_topic_aliases;
+        self
+    }
+
+    /// Shows every packet to a function, when it has been received or is about to be sent, with the
+    /// client identifier of that moment. To write a log, for example; it is to be quick.
+    pub fn on_packet(
+        mut self,
+        log: impl Fn(Direction, &str, &Packet<'_>) + Send + Sync + 'static,
+    ) -> Self {
+        self.packet_log = Some(PacketLog::new(log));
         self
     }
 
@@ -181,7 +209,8 @@ impl Builder {
         let (event_sender, event_receiver) = mpsc::channel(self.events_maximum);
         let (first, is_connected) = oneshot::channel();
         let settings = Settings {
-            address: self.address,
+            transport: self.transport,
+            packet_log: self.packet_log.map(|log| log.of(self.options.version)),
             options: self.options,
             connect_timeout: self.connect_timeout,
             reconnect: self.reconnect,

@@ -19,16 +19,18 @@ use crate::backoff::{Backoff, Reconnect};
 use crate::command::{Command, Farewell, Ticket};
 use crate::error::ConnectionError;
 use crate::event::{Event, owned};
-use crate::transport::Address;
+use crate::packet_log::PacketLog;
+use crate::transport::Transport;
 use crate::wire::{Progress, Wire};
 
 /// What a driver needs to know.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    pub(crate) address: Address,
+    pub(crate) transport: Transport,
     pub(crate) options: ConnectOptions,
     pub(crate) connect_timeout: Duration,
     pub(crate) reconnect: Reconnect,
+    pub(crate) packet_log: Option<PacketLog>,
 }
 
 /// The life of a client. `first` is told how the first attempt to connect went.
@@ -40,7 +42,8 @@ pub(crate) async fn drive(
 ) {
     let mut driver = Driver {
         machine: machine::Client::new(settings.options),
-        address: settings.address,
+        transport: settings.transport,
+        packet_log: settings.packet_log,
         connect_timeout: settings.connect_timeout,
         backoff: Backoff::new(settings.reconnect),
         commands: Some(commands),
@@ -64,7 +67,8 @@ pub(crate) async fn drive(
 
 struct Driver {
     machine: machine::Client<Ticket>,
-    address: Address,
+    transport: Transport,
+    packet_log: Option<PacketLog>,
     connect_timeout: Duration,
     backoff: Backoff,
     /// `None` when all handles are gone.
@@ -117,18 +121,23 @@ impl Driver {
     /// One connection, from the name service to its end.
     async fn connection(&mut self) -> Ended {
         let deadline = Instant::now() + self.connect_timeout;
-        let address = self.address.clone();
-        debug!(host = %address.host, port = address.port, "connecting");
-        let stream = match self.meanwhile(timeout_at(deadline, address.open())).await {
+        let transport = self.transport.clone();
+        debug!(?transport, "connecting");
+        let stream = match self.meanwhile(timeout_at(deadline, transport.open())).await {
             Err(farewell) => return Ended::Stopped(farewell),
             Ok(Err(_)) => return Ended::Lost(ConnectionError::TimedOut),
             Ok(Ok(Err(error))) => return Ended::Lost(error.into()),
             Ok(Ok(Ok(stream))) => stream,
         };
-        let mut wire = Wire::new(stream);
+        let mut first = Vec::new();
+        let mut wire = match transport.layers(&mut first) {
+            Ok(stack) => Wire::new(stream, stack, first),
+            Err(error) => return Ended::Lost(error.into()),
+        };
         if let Err(error) = self.machine.connect(&mut wire.output) {
             return Ended::Lost(error.into());
         }
+        self.note_sent(&wire.output, 0);
         let opened = Instant::now();
         let ended = match self.serve(&mut wire, deadline).await {
             Ok(never) => match never {},
@@ -140,7 +149,9 @@ impl Driver {
                 Some(farewell) => (farewell.reason, farewell.properties.as_properties()),
                 None => (ReasonCode::Success, Properties::EMPTY),
             };
+            let before = wire.output.len();
             self.machine.disconnect(reason, properties, &mut wire.output);
+            self.note_sent(&wire.output, before);
         }
         if wire.has_output() {
             // The DISCONNECT of an error or of the user; a server that does not take it is not
@@ -168,14 +179,17 @@ impl Driver {
             let may_read = self.backlog.is_empty() && has_room;
             tokio::select! {
                 progress = wire.progress(may_read) => {
-                    match progress.map_err(ConnectionError::from)? {
+                    match progress? {
                         Progress::Written => {}
                         Progress::End => return Err(ConnectionError::Closed.into()),
                         Progress::Read => self.receive(wire)?,
                     }
                 }
                 count = receive_commands(&mut self.commands, &mut commands), if has_room => {
-                    self.obey(&mut commands, count, &mut wire.output)?;
+                    let before = wire.output.len();
+                    let obeyed = self.obey(&mut commands, count, &mut wire.output);
+                    self.note_sent(&wire.output, before);
+                    obeyed?;
                 }
                 () = deliver(&self.events, &mut self.backlog), if !self.backlog.is_empty() => {}
                 () = self.events.closed(), if self.commands.is_none() => {
@@ -186,7 +200,9 @@ impl Driver {
                         return Err(ConnectionError::TimedOut.into());
                     }
                     let now = self.now();
+                    let before = wire.output.len();
                     self.machine.poll(now, &mut wire.output).map_err(ConnectionError::from)?;
+                    self.note_sent(&wire.output, before);
                 }
             }
         }
@@ -197,11 +213,17 @@ impl Driver {
         loop {
             let now = self.now();
             let (input, output) = wire.parts();
+            let before = output.len();
             let received =
                 self.machine.receive(input, now, output).map_err(ConnectionError::from)?;
             let Received::Packet { length, event } = received else {
                 return Ok(());
             };
+            if let Some(log) = &self.packet_log {
+                let client_id = &self.machine.options().client_id;
+                log.received(client_id, input.get(..length).unwrap_or_default());
+            }
+            self.note_sent(output, before);
             let event = event.map(|event| self.tell(event));
             wire.take(length);
             if let Some(result) = event {
@@ -297,6 +319,14 @@ impl Driver {
                 () = deliver(&self.events, &mut self.backlog), if !self.backlog.is_empty() => {}
                 () = self.events.closed(), if self.commands.is_none() => return Err(None),
             }
+        }
+    }
+
+    /// Shows the packets in `output` after `before` to whoever wants to see them.
+    fn note_sent(&self, output: &[u8], before: usize) {
+        if let Some(log) = &self.packet_log {
+            let client_id = &self.machine.options().client_id;
+            log.sent(client_id, output.get(before..).unwrap_or_default());
         }
     }
 

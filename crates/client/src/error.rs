@@ -4,6 +4,7 @@ use std::io;
 
 use ferrymq_codec::{DecodeError, EncodeError, ReasonCode};
 use ferrymq_protocol::client::{ConnectError, ReceiveError, RequestError as UnsentError};
+use ferrymq_transport::TransportError;
 use thiserror::Error;
 
 /// Why there is no connection, or no longer one.
@@ -16,6 +17,9 @@ pub enum ConnectionError {
     /// The network, or the name service.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// TLS or WebSocket: the server breaks its rules, or is not who it should be.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
     /// The server did not accept the connection in time.
     #[error("the server did not answer in time")]
     TimedOut,
@@ -57,7 +61,11 @@ impl ConnectionError {
                     | ReasonCode::ServerMoved
                     | ReasonCode::UseAnotherServer
             ),
-            Self::Io(_) | Self::TimedOut | Self::Closed | Self::Protocol(_) => false,
+            Self::Io(_)
+            | Self::Transport(_)
+            | Self::TimedOut
+            | Self::Closed
+            | Self::Protocol(_) => false,
         }
     }
 }

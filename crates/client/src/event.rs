@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ferrymq_codec::{Properties, PropertyBuffer, QoS, ReasonCode};
+use ferrymq_codec::{PacketId, Properties, PropertyBuffer, QoS, ReasonCode};
 use ferrymq_protocol::client::ReceivedMessage;
 use tokio::sync::mpsc;
 
@@ -48,6 +48,8 @@ pub struct Message {
     pub qos: QoS,
     /// Whether it is the topic's retained message and not a new one.
     pub retain: bool,
+    /// The packet identifier that it came with; none with QoS 0.
+    pub packet_id: Option<u16>,
     /// Whether the server may have sent it before. QoS 2 messages come once all the same.
     pub dup: bool,
     /// Its properties; empty before MQTT 5.0.
@@ -61,6 +63,7 @@ impl From<ReceivedMessage<'_>> for Message {
             payload: message.payload.to_vec(),
             qos: message.qos,
             retain: message.retain,
+            packet_id: message.packet_id.map(PacketId::get),
             dup: message.dup,
             properties: owned(message.properties),
         }

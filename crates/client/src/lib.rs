@@ -26,8 +26,11 @@
 //! # }
 //! ```
 //!
-//! The rules of the protocol are those of `ferrymq-protocol`; here are only sockets, tasks and
-//! time.
+//! A server is reached by TCP, a Unix socket or a SOCKS5 proxy, with TLS and WebSocket on top of it:
+//! see [`Transport`].
+//!
+//! The rules of the protocol are those of `ferrymq-protocol`, and the layers below MQTT those of
+//! `ferrymq-transport`; here are only sockets, tasks and time.
 
 mod backoff;
 mod builder;
@@ -36,6 +39,8 @@ mod command;
 mod driver;
 mod error;
 mod event;
+pub mod packet;
+mod packet_log;
 mod request;
 mod transport;
 mod wire;
@@ -45,10 +50,17 @@ pub use builder::{Builder, Will};
 pub use client::Client;
 pub use error::{ConnectionError, RequestError};
 pub use event::{Event, Events, Message};
+pub use packet_log::Direction;
 pub use request::{Pending, Publish, Subscribe, Unsubscribe};
+pub use transport::{SocksProxy, Transport};
 
 pub use ferrymq_codec::{
     DecodeError, EncodeError, PacketType, Properties, Property, PropertyBuffer, PropertyContext,
     PropertyId, QoS, ReasonCode, RetainHandling, TopicFilter, TopicName, Version,
 };
 pub use ferrymq_protocol::client::{ConnectError, ReceiveError, RequestError as UnsentError};
+pub use ferrymq_transport::TransportError;
+pub use ferrymq_transport::tls::{
+    ClientOptions as TlsOptions, ClientSettings as TlsSettings, SettingsError as TlsSettingsError,
+    TlsVersion,
+};

@@ -1,13 +1,16 @@
 //! A connection with the bytes that have arrived and are not yet packets, and the bytes that are
-//! packets and have not yet left. Both are bounded.
+//! packets and have not yet left. Both are bounded. Between them and the socket are the layers of
+//! the connection, if it has any.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::time::Duration;
 
+use ferrymq_transport::Layer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::time::timeout;
 
-use crate::transport::Stream;
+use crate::error::ConnectionError;
+use crate::transport::{ClientStack, Stream};
 
 pub(crate) struct Wire {
     reader: ReadHalf<Box<dyn Stream>>,
@@ -16,13 +19,31 @@ pub(crate) struct Wire {
     taken: usize,
     /// What is to be written.
     pub(crate) output: Vec<u8>,
+    layers: Option<Layers>,
+    /// How much has left of what is to leave next: of the output, or of what the layers made of it.
     written: usize,
 }
 
+/// What stands between the packets and the socket.
+struct Layers {
+    stack: Box<ClientStack>,
+    /// Bytes of the socket that the stack has not seen.
+    arrived: Vec<u8>,
+    /// Bytes of the stack that the socket has not taken.
+    leaving: Vec<u8>,
+}
+
 impl Wire {
-    pub(crate) fn new(stream: Box<dyn Stream>) -> Self {
+    /// A wire over a new connection. `leaving` is what the stack says first.
+    pub(crate) fn new(
+        stream: Box<dyn Stream>,
+        stack: Option<Box<ClientStack>>,
+        leaving: Vec<u8>,
+    ) -> Self {
         let (reader, writer) = split(stream);
-        Self { reader, writer, input: Vec::new(), taken: 0, output: Vec::new(), written: 0 }
+        let layers = stack.map(|stack| Layers { stack, arrived: Vec::new(), leaving });
+        let (input, output) = (Vec::new(), Vec::new());
+        Self { reader, writer, input, taken: 0, output, layers, written: 0 }
     }
 
     /// The bytes that have arrived and are not done with, and what is to be written.
@@ -36,8 +57,9 @@ impl Wire {
     }
 
     /// Whether something has not left yet.
-    pub(crate) const fn has_output(&self) -> bool {
+    pub(crate) fn has_output(&self) -> bool {
         !self.output.is_empty()
+            || self.layers.as_ref().is_some_and(|layers| !layers.leaving.is_empty())
     }
 
     /// Whether more may be asked of the connection before something leaves.
@@ -57,19 +79,30 @@ impl Wire {
     }
 
     /// Waits until something was read or written.
-    pub(crate) async fn progress(&mut self, may_read: bool) -> io::Result<Progress> {
+    pub(crate) async fn progress(&mut self, may_read: bool) -> Result<Progress, ConnectionError> {
         self.input.drain(..self.taken);
         self.taken = 0;
-        let Self { reader, writer, input, output, written, .. } = self;
+        self.wrap();
+        let Self { reader, writer, input, output, layers, written, .. } = self;
+        let (arrived, leaving) = match layers {
+            None => (&mut *input, output),
+            Some(layers) if layers.stack.has_ended() => return Ok(Progress::End),
+            Some(layers) => (&mut layers.arrived, &mut layers.leaving),
+        };
         tokio::select! {
-            read = Self::read(reader, input), if may_read => Ok(match read? {
-                0 => Progress::End,
-                _ => Progress::Read,
-            }),
-            length = writer.write(output.get(*written..).unwrap_or_default()), if !output.is_empty() => {
+            read = Self::read(reader, arrived), if may_read => {
+                if read? == 0 {
+                    return Ok(Progress::End);
+                }
+                if let Some(layers) = layers {
+                    layers.unwrap(input)?;
+                }
+                Ok(Progress::Read)
+            }
+            length = writer.write(leaving.get(*written..).unwrap_or_default()), if !leaving.is_empty() => {
                 *written += moved(length?)?;
-                if *written >= output.len() {
-                    output.clear();
+                if *written >= leaving.len() {
+                    leaving.clear();
                     *written = 0;
                 }
                 Ok(Progress::Written)
@@ -78,11 +111,33 @@ impl Wire {
         }
     }
 
+    /// Hands the output to the layers, when they can take it.
+    fn wrap(&mut self) {
+        if let Some(Layers { stack, leaving, .. }) = &mut self.layers
+            && !self.output.is_empty()
+            && stack.is_open()
+            && leaving.len() < LEAVING_MAXIMUM_BYTES
+        {
+            stack.send(&[IoSlice::new(&self.output)], leaving);
+            self.output.clear();
+        }
+    }
+
     /// Writes what is left, says that nothing follows, and waits until the server has seen it. To
     /// close at once could throw away bytes that are still on their way to it. Gives up when
     /// nothing moves for as long as `patience`.
     pub(crate) async fn close(mut self, patience: Duration) -> io::Result<()> {
-        while let Some(rest @ [_, ..]) = self.output.get(self.written..) {
+        let mut last = std::mem::take(&mut self.output);
+        if let Some(Layers { stack, leaving, .. }) = &mut self.layers {
+            if stack.is_open() {
+                if !last.is_empty() {
+                    stack.send(&[IoSlice::new(&last)], leaving);
+                }
+                stack.close(leaving);
+            }
+            last = std::mem::take(leaving);
+        }
+        while let Some(rest @ [_, ..]) = last.get(self.written..) {
             self.written += moved(timeout(patience, self.writer.write(rest)).await??)?;
         }
         timeout(patience, self.writer.shutdown()).await??;
@@ -92,6 +147,16 @@ impl Wire {
             Ok(())
         };
         timeout(patience, end).await?
+    }
+}
+
+impl Layers {
+    /// Adds what the bytes that have arrived mean to the input.
+    fn unwrap(&mut self, input: &mut Vec<u8>) -> Result<(), ConnectionError> {
+        let Self { stack, arrived, leaving } = self;
+        let result = stack.receive(arrived, input, leaving);
+        arrived.clear();
+        Ok(result?)
     }
 }
 
@@ -112,3 +177,5 @@ pub(crate) enum Progress {
 
 const INPUT_STEP_BYTES: usize = 16 * 1024;
 const OUTPUT_MAXIMUM_BYTES: usize = 256 * 1024;
+/// How much may wait that the layers have made: the rest waits where it is counted as output.
+const LEAVING_MAXIMUM_BYTES: usize = 64 * 1024;

@@ -336,6 +336,7 @@ mod tests {
                 payload: payload.to_vec(),
                 qos: QoS::AtMostOnce,
                 retain: false,
+                packet_id: None,
                 dup: false,
                 properties: PropertyBuffer::new(),
             };

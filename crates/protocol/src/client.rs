@@ -43,7 +43,7 @@ pub use event::{
     Completed, ConnectError, Connected, Event, Outcome, ReceiveError, ReceivedMessage, RequestError,
 };
 pub use link::Received;
-pub use options::ConnectOptions;
+pub use options::{ConnectOptions, Password};
 pub use request::{Message, Subscribe, Subscription, Unsubscribe};
 
 /// A client: its session, and its connection if there is one.
@@ -424,6 +424,7 @@ impl<T> Client<T> {
             payload: publish.payload,
             qos: publish.delivery.qos(),
             retain: publish.retain,
+            packet_id: publish.delivery.packet_id(),
             dup: publish.dup,
             properties: publish.properties,
         })))

@@ -4,7 +4,7 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::num::NonZeroU16;
 
-use ferrymq_codec::{EncodeError, Properties, QoS, ReasonCode};
+use ferrymq_codec::{EncodeError, PacketId, Properties, QoS, ReasonCode};
 use thiserror::Error;
 
 use crate::error::ProtocolError;
@@ -66,6 +66,8 @@ pub struct ReceivedMessage<'a> {
     pub qos: QoS,
     /// Whether it is the topic's retained message and not a new one.
     pub retain: bool,
+    /// The packet identifier that it came with; none with QoS 0.
+    pub packet_id: Option<PacketId>,
     /// Whether the server may have sent it before.
     pub dup: bool,
     /// Its properties; empty before MQTT 5.0.

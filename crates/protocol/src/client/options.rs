@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 use core::num::{NonZeroU16, NonZeroU32};
 
 use ferrymq_codec::{
@@ -25,7 +26,7 @@ pub struct ConnectOptions {
     /// The user name.
     pub username: Option<String>,
     /// The password.
-    pub password: Option<Vec<u8>>,
+    pub password: Option<Password>,
     /// What the server publishes if the connection ends without a farewell.
     pub will: Option<Message>,
     /// How many seconds the session outlives the connection; `u32::MAX` is for ever. Not in use
@@ -85,7 +86,7 @@ impl ConnectOptions {
             client_id: &self.client_id,
             will,
             username: self.username.as_deref(),
-            password: self.password.as_deref(),
+            password: self.password.as_ref().map(Password::as_bytes),
             properties: properties.as_properties(),
         };
         let before = out.len();
@@ -129,6 +130,35 @@ impl ConnectOptions {
             properties.push(property)?;
         }
         Ok(properties)
+    }
+}
+
+/// A password, which no debugging output shows, and whose memory is overwritten in the end.
+#[derive(Clone)]
+pub struct Password(Vec<u8>);
+
+impl Password {
+    /// A password of any bytes.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(bytes.into())
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Password {
+    fn drop(&mut self) {
+        self.0.fill(0);
+        // Without this the compiler may leave out what nobody reads any more.
+        core::hint::black_box(&mut self.0);
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(..)")
     }
 }
 
