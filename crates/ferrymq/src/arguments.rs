@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::config::ConfigCommand;
 use crate::publish::PublishArguments;
+use crate::request::RequestArguments;
 use crate::serve::ServeArguments;
 use crate::store::StoreCommand;
 use crate::subscribe::SubscribeArguments;
@@ -30,11 +31,17 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Store(StoreCommand),
     /// Publish messages on a topic
-    #[command(name = "pub", disable_help_flag = true, args_override_self = true)]
+    #[command(name = "pub", disable_help_flag = true, args_override_self = true,
+              version = CLIENT_VERSION, disable_version_flag = true)]
     Publish(Box<PublishArguments>),
     /// Subscribe to topics and print their messages
-    #[command(name = "sub", disable_help_flag = true, args_override_self = true)]
+    #[command(name = "sub", disable_help_flag = true, args_override_self = true,
+              version = CLIENT_VERSION, disable_version_flag = true)]
     Subscribe(Box<SubscribeArguments>),
+    /// Publish a request, and print the response
+    #[command(name = "rr", disable_help_flag = true, args_override_self = true,
+              version = CLIENT_VERSION, disable_version_flag = true)]
+    Request(Box<RequestArguments>),
 }
 
 impl Arguments {
@@ -47,10 +54,14 @@ impl Arguments {
         match &self.command {
             Some(Command::Publish(arguments)) => arguments.connection.quiet,
             Some(Command::Subscribe(arguments)) => arguments.connection.quiet,
+            Some(Command::Request(arguments)) => arguments.connection.quiet,
             Some(Command::Serve(_) | Command::Config(_) | Command::Store(_)) | None => false,
         }
     }
 }
+
+/// What the clients say that they are: the version of Mosquitto's that they do as, and our own.
+const CLIENT_VERSION: &str = concat!("version 2.1.2 (FerryMQ ", env!("CARGO_PKG_VERSION"), ")");
 
 #[cfg(test)]
 mod tests {
@@ -58,6 +69,7 @@ mod tests {
     use clap::error::ErrorKind;
 
     use super::*;
+    use crate::secret::Secret;
 
     fn parse(line: &str) -> Result<Command, clap::Error> {
         Arguments::try_parse_from(line.split(' ')).map(Arguments::into_command)
@@ -96,8 +108,14 @@ mod tests {
 
     #[test]
     fn h_is_the_host_and_help_is_spelled_out() {
-        assert_eq!(subscribe("ferrymq sub -h broker -t a").connection.host, "broker");
-        assert_eq!(publish("ferrymq pub -h broker -t a -n").connection.host, "broker");
+        assert_eq!(
+            subscribe("ferrymq sub -h broker -t a").connection.network.broker().to_string(),
+            "broker:1883"
+        );
+        assert_eq!(
+            publish("ferrymq pub -h broker -t a -n").connection.network.broker().to_string(),
+            "broker:1883"
+        );
         for line in ["ferrymq sub --help", "ferrymq pub --help", "ferrymq --help"] {
             assert_eq!(parse(line).unwrap_err().kind(), ErrorKind::DisplayHelp, "{line}");
         }
@@ -106,9 +124,9 @@ mod tests {
     #[test]
     fn values_may_look_like_flags() {
         let arguments = publish("ferrymq pub -t -a -m -5 -P -secret");
-        assert_eq!(arguments.topic, "-a");
-        assert_eq!(arguments.message.as_deref(), Some("-5".as_ref()));
-        assert_eq!(arguments.connection.password.as_deref(), Some("-secret".as_ref()));
+        assert_eq!(arguments.topic.as_deref(), Some("-a"));
+        assert_eq!(arguments.payload.message.as_deref(), Some("-5".as_ref()));
+        assert_eq!(arguments.connection.password, Some(Secret::new("-secret")));
     }
 
     #[test]
@@ -117,7 +135,7 @@ mod tests {
         assert_eq!(arguments.topics, ["a", "b/#"]);
         assert_eq!(arguments.filter_out, ["b/c"]);
         assert_eq!(arguments.qos, 2);
-        assert_eq!(arguments.connection.port, 1884);
+        assert_eq!(arguments.connection.network.broker().to_string(), "localhost:1884");
     }
 
     #[test]

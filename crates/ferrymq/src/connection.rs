@@ -1,26 +1,28 @@
-//! The flags that `pub` and `sub` share, and the client that they describe.
+//! The flags that `pub`, `sub` and `rr` share, and the client that they describe.
 
 use std::collections::hash_map::RandomState;
 use std::ffi::OsString;
 use std::hash::BuildHasher;
+use std::num::NonZeroU16;
+use std::path::PathBuf;
 
 use anyhow::{Context, bail};
+use clap::builder::TypedValueParser;
 use clap::{ArgAction, Args, ValueEnum};
 use ferrymq_client::{Builder, Client, QoS, Version, Will};
 
+use crate::network::NetworkArguments;
+use crate::options_file::END_OF_PROPERTY;
+use crate::packet_words;
 use crate::property::CommandProperties;
+use crate::secret::Secret;
 
 /// How to reach a broker, and as whom.
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "they are switches of the command line")]
 pub(crate) struct ConnectionArguments {
-    /// The host to connect to
-    #[arg(short = 'h', long, default_value = "localhost", allow_hyphen_values = true)]
-    pub(crate) host: String,
-    /// The port to connect to
-    #[arg(short, long, default_value_t = 1883,
-          value_parser = clap::value_parser!(u16).range(1..))]
-    pub(crate) port: u16,
+    #[command(flatten)]
+    pub(crate) network: NetworkArguments,
     /// The client identifier. Without it the broker assigns one
     #[arg(short = 'i', long, value_name = "ID", allow_hyphen_values = true)]
     pub(crate) id: Option<String>,
@@ -36,9 +38,14 @@ pub(crate) struct ConnectionArguments {
     /// The user name
     #[arg(short, long, value_name = "NAME", allow_hyphen_values = true)]
     pub(crate) username: Option<String>,
-    /// The password
-    #[arg(short = 'P', long = "pw", value_name = "PASSWORD", allow_hyphen_values = true)]
-    pub(crate) password: Option<OsString>,
+    /// The password. Others may see it in the list of processes, but not from an options file (-o)
+    #[arg(short = 'P', long = "pw", value_name = "PASSWORD", allow_hyphen_values = true,
+          env = "FERRYMQ_PASSWORD", hide_env_values = true,
+          value_parser = clap::builder::OsStringValueParser::new().map(Secret::from))]
+    pub(crate) password: Option<Secret>,
+    /// Ask for the password on the terminal
+    #[arg(long, conflicts_with = "password")]
+    pub(crate) ask_pw: bool,
     /// The version of the protocol
     #[arg(short = 'V', long, value_name = "VERSION")]
     pub(crate) protocol_version: Option<ProtocolVersion>,
@@ -52,9 +59,14 @@ pub(crate) struct ConnectionArguments {
     #[arg(short = 'x', long, value_name = "SECONDS", allow_hyphen_values = true,
           value_parser = session_expiry_interval)]
     pub(crate) session_expiry_interval: Option<u32>,
+    /// How many QoS 1 and 2 messages may be on their way to the broker at once
+    #[arg(short = 'M', value_name = "COUNT", default_value_t = 20,
+          value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) maximum_in_flight: u16,
     /// A property of MQTT 5.0, which it implies: a packet, a property and its value, or for
     /// user-property its name and value. May be repeated
     #[arg(short = 'D', long = "property", num_args = 3..=4, action = ArgAction::Append,
+          allow_hyphen_values = true, value_terminator = END_OF_PROPERTY,
           value_names = ["PACKET", "PROPERTY", "VALUE"])]
     pub(crate) properties: Vec<String>,
     /// The topic of the will: what the broker publishes if this client vanishes
@@ -70,7 +82,11 @@ pub(crate) struct ConnectionArguments {
     /// Make the will a retained message
     #[arg(long, requires = "will_topic")]
     pub(crate) will_retain: bool,
-    /// Tell on standard error what happens
+    /// Read further options from this file, one in a line. Without it from the file that
+    /// Mosquitto's client of this kind reads, if it is there
+    #[arg(short = 'o', value_name = "FILE")]
+    pub(crate) options_file: Option<PathBuf>,
+    /// Tell on standard output what is sent and received
     #[arg(short, long)]
     pub(crate) debug: bool,
     /// Print no errors
@@ -79,6 +95,9 @@ pub(crate) struct ConnectionArguments {
     /// Print this help
     #[arg(long, action = ArgAction::Help)]
     help: Option<bool>,
+    /// Print the version
+    #[arg(long, action = ArgAction::Version)]
+    version: Option<bool>,
 }
 
 /// A version of the protocol by its names on the command line.
@@ -96,8 +115,8 @@ pub(crate) enum ProtocolVersion {
 }
 
 impl ConnectionArguments {
-    /// The version to speak: 3.1.1, unless it was asked for, or something needs 5.0.
-    pub(crate) fn version(&self) -> anyhow::Result<Version> {
+    /// The version to speak: the default, unless one was asked for, or something needs 5.0.
+    pub(crate) fn version(&self, default: Version) -> anyhow::Result<Version> {
         let needs_v5 = if self.session_expiry_interval.is_some() {
             Some("--session-expiry-interval")
         } else if self.properties.is_empty() {
@@ -107,37 +126,60 @@ impl ConnectionArguments {
         };
         match (self.protocol_version, needs_v5) {
             (Some(ProtocolVersion::V5), _) | (None, Some(_)) => Ok(Version::V5),
+            (None, None) => Ok(default),
             (Some(_), Some(flag)) => {
                 bail!("{flag} needs MQTT 5.0; leave --protocol-version out or make it 5")
             }
-            (Some(ProtocolVersion::V311) | None, None) => Ok(Version::V3_1_1),
+            (Some(ProtocolVersion::V311), None) => Ok(Version::V3_1_1),
             (Some(ProtocolVersion::V31), None) => Ok(Version::V3_1),
         }
     }
 
-    /// The client that was described.
-    pub(crate) fn builder(&self, properties: &CommandProperties) -> anyhow::Result<Builder> {
-        let version = self.version()?;
-        if self.disable_clean_session && self.id.is_none() {
-            bail!("--disable-clean-session needs a client identifier; give one with --id");
+    /// The client that was described. `default` is the version to speak if nothing else is said.
+    /// With --debug a subscriber also says what was granted.
+    pub(crate) fn builder(
+        &self,
+        properties: &CommandProperties,
+        default: Version,
+        is_subscriber: bool,
+    ) -> anyhow::Result<Builder> {
+        let version = self.version(default)?;
+        if self.id.is_none() && version != Version::V5 && self.disable_clean_session {
+            bail!("You must provide a client id if you are using the -c option.");
         }
-        let mut builder = Client::builder(self.host.as_str(), self.port)
+        if self.id.is_none() && version == Version::V5 && self.session_expiry() == u32::MAX {
+            bail!(
+                "You must provide a client id if you are using an infinite session expiry interval."
+            );
+        }
+        let in_flight = NonZeroU16::new(self.maximum_in_flight).unwrap_or(NonZeroU16::MIN);
+        let mut builder = Client::builder("localhost", 1883)
+            .transport(self.network.transport()?)
             .version(version)
             .client_id(self.client_id(version))
             .keep_alive(self.keepalive)
             .clean_start(!self.disable_clean_session)
-            .session_expiry_interval(self.session_expiry());
-        if let Some(username) = &self.username {
+            .session_expiry_interval(self.session_expiry())
+            .send_maximum(in_flight)
+            .send_topic_aliases(properties.wants_topic_alias);
+        let of_url = self.network.url.as_ref();
+        let username = self.username.as_ref().or_else(|| of_url?.username.as_ref());
+        if let Some(username) = username {
             builder = builder.username(username);
         }
-        if let Some(password) = &self.password {
-            if version != Version::V5 && self.username.is_none() {
-                if !self.quiet {
-                    eprintln!("Warning: the password is not sent without a user name (--username)");
-                }
-            } else {
-                builder = builder.password(password.as_encoded_bytes());
+        if let Some(password) = self.password()? {
+            if version != Version::V5 && username.is_none() {
+                bail!(
+                    "Problem setting username and/or password: before MQTT 5.0 a password needs \
+                       a user name (--username)"
+                );
             }
+            builder = builder.password(password.as_bytes());
+        }
+        if self.debug {
+            builder = builder.on_packet(move |direction, client_id, packet| {
+                packet_words::print(is_subscriber, direction, client_id, packet);
+            });
         }
         if let Some(will) = self.will(properties)? {
             builder = builder.will(will);
@@ -146,6 +188,17 @@ impl ConnectionArguments {
             builder = builder.property(property)?;
         }
         Ok(builder)
+    }
+
+    /// The password that was given, or that is typed now.
+    fn password(&self) -> anyhow::Result<Option<Secret>> {
+        if self.ask_pw {
+            let typed = rpassword::prompt_password("Password: ");
+            let typed = typed.context("cannot ask for the password on the terminal")?;
+            return Ok(Some(Secret::from(OsString::from(typed))));
+        }
+        let of_url = || self.network.url.as_ref()?.password.clone();
+        Ok(self.password.clone().or_else(of_url))
     }
 
     fn client_id(&self, version: Version) -> String {
@@ -204,7 +257,7 @@ mod tests {
     use super::*;
 
     #[derive(Parser)]
-    #[command(disable_help_flag = true)]
+    #[command(disable_help_flag = true, version = "1", disable_version_flag = true)]
     struct Line {
         #[command(flatten)]
         connection: ConnectionArguments,
@@ -227,10 +280,10 @@ mod tests {
             ("-x 10", Some(Version::V5)),
             ("-D connect user-property a b", Some(Version::V5)),
             ("-x 10 -V 311", None),
-            ("-D connect receive-maximum 3 -V 31", None),
+            ("-D connect receive-maximum 3 \u{1}end -V 31", None),
         ];
         for (words, version) in rows {
-            assert_eq!(parse(words).version().ok(), version, "{words}");
+            assert_eq!(parse(words).version(Version::V3_1_1).ok(), version, "{words}");
         }
     }
 
@@ -254,9 +307,31 @@ mod tests {
     }
 
     #[test]
-    fn kept_session_needs_an_identifier() {
-        let properties = CommandProperties::default();
-        assert!(parse("-c").builder(&properties).is_err());
-        assert!(parse("-c -i me").builder(&properties).is_ok());
+    fn kept_session_needs_an_identifier_and_a_password_a_user_name() {
+        let rows = [
+            ("-c", false),
+            ("-c -V 5", false),
+            ("-x -1", false),
+            ("-c -x 7", true),
+            ("-c -i me", true),
+            ("-c -I me", false),
+            ("-P secret", false),
+            ("-P secret -V 5", true),
+            ("-P secret -u me", true),
+        ];
+        for (words, is_right) in rows {
+            let built = parse(words).builder(&CommandProperties::default(), Version::V3_1_1, false);
+            assert_eq!(built.is_ok(), is_right, "{words}");
+            assert!(!format!("{built:?}").contains("secret"), "{words}: no secret is shown");
+        }
+    }
+
+    #[test]
+    fn url_says_who_connects_unless_flags_do() {
+        let connection = parse("-L mqtt://me:secret@host/t");
+        assert_eq!(connection.password().unwrap(), Some(Secret::new("secret")));
+        let connection = parse("-L mqtt://me:secret@host/t -P other -u you");
+        assert_eq!(connection.password().unwrap(), Some(Secret::new("other")));
+        assert!(!format!("{connection:?}").contains("secret"));
     }
 }

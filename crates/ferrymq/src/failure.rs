@@ -6,6 +6,8 @@ use std::io;
 use ferrymq_client::{ConnectionError, ReasonCode, Version};
 use thiserror::Error;
 
+use crate::network::Broker;
+
 /// A failed connection to a broker.
 #[derive(Debug, Error)]
 #[error("{message}")]
@@ -15,30 +17,28 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
-    /// What to say about `error`, which a client of `host` and `port` has met.
-    pub(crate) fn connection(
-        error: &ConnectionError,
-        host: &str,
-        port: u16,
-        version: Version,
-    ) -> Self {
+    /// What to say about `error`, which a client of `broker` has met.
+    pub(crate) fn connection(error: &ConnectionError, broker: &Broker, version: Version) -> Self {
         let (message, status) = match error {
-            ConnectionError::Io(error) => (network(error, host, port), 1),
+            ConnectionError::Io(error) => (network(error, broker), 1),
             ConnectionError::Refused(reason) => refused(*reason, version),
             ConnectionError::Closed => (
                 format!(
-                    "{host}:{port} closed the connection; does a broker that speaks {version} \
-                     listen there? Another version is chosen with --protocol-version"
+                    "Error: The connection was lost: {broker} closed it; does a broker that speaks \
+                     {version} listen there? Another version is chosen with --protocol-version"
                 ),
-                1,
+                CONNECTION_LOST,
             ),
             ConnectionError::TimedOut => {
-                (format!("{host}:{port} does not answer; does a broker listen there?"), 1)
+                (format!("Error: {broker} does not answer; does a broker listen there?"), 1)
             }
             ConnectionError::Disconnected(reason) => {
-                (format!("the broker ended the connection: {reason}"), reason.value())
+                (format!("Error: the broker ended the connection: {reason}"), reason.value())
             }
-            error => (error.to_string(), 1),
+            ConnectionError::Transport(error) => {
+                (format!("Error: no connection to {broker}: {error}"), 1)
+            }
+            error => (format!("Error: {error}"), 1),
         };
         Self { message, status }
     }
@@ -54,20 +54,29 @@ impl Failure {
     }
 }
 
-fn network(error: &io::Error, host: &str, port: u16) -> String {
+fn network(error: &io::Error, broker: &Broker) -> String {
+    let (host, port) = match broker {
+        Broker::Tcp { host, port } => (host, port),
+        Broker::Unix(path) => {
+            return format!("Error: no connection to {}: {error}", path.display());
+        }
+    };
+    // What a proxy says is more than the system's own words.
+    let is_told = error.get_ref().is_some();
     match error.kind() {
-        io::ErrorKind::ConnectionRefused => {
+        io::ErrorKind::ConnectionRefused if !is_told => {
             let advice = match (is_this_machine(host), port) {
                 (true, 1883) => "start a broker with `ferrymq`".into(),
                 (true, _) => format!("start a broker with `ferrymq -p {port}`"),
                 (false, _) => "check --host and --port".to_owned(),
             };
-            format!("Connection refused: nothing listens on {host}:{port}; {advice}")
+            format!("Error: Connection refused: nothing listens on {broker}; {advice}")
         }
-        _ if error.to_string().contains("lookup") => {
-            format!("the name {host} cannot be resolved ({error}); check --host")
-        }
-        _ => format!("no connection to {host}:{port}: {error}"),
+        _ if error.to_string().contains("lookup") => format!(
+            "Unable to connect (Lookup error.): the name {host} cannot be resolved ({error}); \
+             check --host"
+        ),
+        _ => format!("Error: no connection to {broker}: {error}"),
     }
 }
 
@@ -75,28 +84,38 @@ fn is_this_machine(host: &str) -> bool {
     host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
 }
 
-/// Before MQTT 5.0 the exit status is the return code, since then the reason code.
+/// In the words of Mosquitto's clients, with advice. Before MQTT 5.0 the exit status is the return
+/// code, since then the reason code.
 fn refused(reason: ReasonCode, version: Version) -> (String, u8) {
     let advice = match reason {
-        ReasonCode::UnsupportedProtocolVersion => "; choose another with --protocol-version",
-        ReasonCode::ClientIdentifierNotValid => "; choose another with --id",
+        ReasonCode::UnsupportedProtocolVersion => ": choose another with --protocol-version",
+        ReasonCode::ClientIdentifierNotValid => ": choose another with --id",
         ReasonCode::BadUserNameOrPassword | ReasonCode::NotAuthorized => {
-            "; who you are is said with --username and --pw"
+            ": who you are is said with --username and --pw"
         }
-        ReasonCode::ServerUnavailable | ReasonCode::ServerBusy => "; try again later",
+        ReasonCode::ServerUnavailable | ReasonCode::ServerBusy => ": try again later",
         _ => "",
     };
-    let status = match (version, reason) {
-        (Version::V5, _) => reason.value(),
-        (_, ReasonCode::UnsupportedProtocolVersion) => 1,
-        (_, ReasonCode::ClientIdentifierNotValid) => 2,
-        (_, ReasonCode::ServerUnavailable) => 3,
-        (_, ReasonCode::BadUserNameOrPassword) => 4,
-        (_, ReasonCode::NotAuthorized) => 5,
-        _ => reason.value(),
+    let (words, status) = match (version, reason) {
+        (Version::V5, reason) => (reason.to_string(), reason.value()),
+        (_, ReasonCode::UnsupportedProtocolVersion) => {
+            ("Connection Refused: unacceptable protocol version".into(), 1)
+        }
+        (_, ReasonCode::ClientIdentifierNotValid) => {
+            ("Connection Refused: identifier rejected".into(), 2)
+        }
+        (_, ReasonCode::ServerUnavailable) => ("Connection Refused: broker unavailable".into(), 3),
+        (_, ReasonCode::BadUserNameOrPassword) => {
+            ("Connection Refused: bad user name or password".into(), 4)
+        }
+        (_, ReasonCode::NotAuthorized) => ("Connection Refused: not authorised".into(), 5),
+        (_, reason) => (reason.to_string(), reason.value()),
     };
-    (format!("Connection refused by the broker: {reason}{advice}"), status)
+    (format!("Connection error: {words}{advice}"), status)
 }
+
+/// As libmosquitto says that a connection has ended without a word.
+const CONNECTION_LOST: u8 = 7;
 
 #[cfg(test)]
 mod tests {
@@ -105,20 +124,21 @@ mod tests {
     #[test]
     fn words_say_what_to_do() {
         let refused = || ConnectionError::Io(io::ErrorKind::ConnectionRefused.into());
+        let at = |host: &str, port| Broker::Tcp { host: host.into(), port };
         let rows = [
             (
-                Failure::connection(&refused(), "localhost", 1883, Version::V5),
-                "Connection refused: nothing listens on localhost:1883; start a broker with \
+                Failure::connection(&refused(), &at("localhost", 1883), Version::V5),
+                "Error: Connection refused: nothing listens on localhost:1883; start a broker with \
                  `ferrymq`",
             ),
             (
-                Failure::connection(&refused(), "127.0.0.1", 1884, Version::V5),
-                "Connection refused: nothing listens on 127.0.0.1:1884; start a broker with \
+                Failure::connection(&refused(), &at("127.0.0.1", 1884), Version::V5),
+                "Error: Connection refused: nothing listens on 127.0.0.1:1884; start a broker with \
                  `ferrymq -p 1884`",
             ),
             (
-                Failure::connection(&refused(), "example.org", 1883, Version::V5),
-                "Connection refused: nothing listens on example.org:1883; check --host and --port",
+                Failure::connection(&refused(), &at("example.org", 1883), Version::V5),
+                "Error: Connection refused: nothing listens on example.org:1883; check --host and --port",
             ),
         ];
         for (failure, words) in rows {
@@ -138,7 +158,8 @@ mod tests {
         ];
         for (version, reason, status) in rows {
             let error = ConnectionError::Refused(reason);
-            let failure = Failure::connection(&error, "localhost", 1883, version);
+            let broker = Broker::Tcp { host: "localhost".into(), port: 1883 };
+            let failure = Failure::connection(&error, &broker, version);
             assert_eq!(failure.status(), status, "{reason} in {version}");
         }
     }

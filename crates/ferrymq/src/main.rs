@@ -1,40 +1,60 @@
 //! The MQTT system in one binary: broker, publisher and subscriber, and what to do with the data of
 //! a broker.
 //!
-//! The flags of `pub` and `sub` mean what they mean to Mosquitto's clients, and so does the exit
-//! status: 0, the reason of a refused connection, 27 for a timeout, and 1 for everything else. By the name
-//! `mosquitto` the program is that broker.
+//! The flags of `pub`, `sub` and `rr` mean what they mean to Mosquitto's clients, and so does the exit
+//! status: 0, the reason of a refused connection, 7 for one that was lost, 27 for a timeout, and 1
+//! for everything else. By the name `mosquitto` the program is that broker, and by `mosquitto_pub`,
+//! `mosquitto_sub` and `mosquitto_rr` these clients.
 
 mod arguments;
 mod config;
 mod connection;
 mod failure;
+mod format;
 mod mosquitto;
+mod network;
+mod options_file;
+mod packet_words;
+mod payload;
+mod printer;
 mod property;
 mod publish;
+mod request;
+mod secret;
 mod serve;
 mod store;
 mod subscribe;
+mod subscription;
 mod supervise;
 
 use std::ffi::OsString;
 use std::future::Future;
-use std::io::IsTerminal;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::Parser;
-use tracing::Level;
+use clap::{CommandFactory, Parser};
 
 use crate::arguments::{Arguments, Command};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
-    if name().is_some_and(|name| name == "mosquitto") {
-        return ExitCode::from(mosquitto::run());
+    let mut words: Vec<OsString> = std::env::args_os().collect();
+    match name(&words) {
+        Some("mosquitto") => return ExitCode::from(mosquitto::run()),
+        Some("mosquitto_pub") => words.insert(1, "pub".into()),
+        Some("mosquitto_sub") => words.insert(1, "sub".into()),
+        Some("mosquitto_rr") => words.insert(1, "rr".into()),
+        Some(_) | None => {}
     }
-    let arguments = match Arguments::try_parse() {
+    let words = match options_file::complete(words, &Arguments::command()) {
+        Ok(words) => words,
+        Err(error) => {
+            eprintln!("Error: {error:#}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let arguments = match Arguments::try_parse_from(words) {
         Ok(arguments) => arguments,
         Err(error) => {
             let is_failure = error.use_stderr();
@@ -48,30 +68,27 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments).map(|()| 0),
         Command::Config(command) => config::run(&command),
         Command::Store(command) => store::run(&command),
-        Command::Publish(arguments) => {
-            log_to_stderr(arguments.connection.debug);
-            run(publish::run(arguments))
-        }
-        Command::Subscribe(arguments) => {
-            log_to_stderr(arguments.connection.debug);
-            run(subscribe::run(arguments))
-        }
+        Command::Publish(arguments) => run(publish::run(arguments)),
+        Command::Subscribe(arguments) => run(subscribe::run(arguments)),
+        Command::Request(arguments) => run(request::run(arguments)),
     };
     match result {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            if !quiet {
-                eprintln!("Error: {error:#}");
+            let failure = error.downcast_ref::<Failure>();
+            match failure {
+                _ if quiet => {}
+                Some(failure) => eprintln!("{failure}"),
+                None => eprintln!("Error: {error:#}"),
             }
-            ExitCode::from(error.downcast_ref::<Failure>().map_or(1, Failure::status))
+            ExitCode::from(failure.map_or(1, Failure::status))
         }
     }
 }
 
 /// The name by which the program was invoked.
-fn name() -> Option<OsString> {
-    let name = std::env::args_os().next()?;
-    Some(Path::new(&name).file_name()?.to_owned())
+fn name(words: &[OsString]) -> Option<&str> {
+    Path::new(words.first()?).file_name()?.to_str()
 }
 
 /// Runs a client on this thread alone: it starts at once and needs no other.
@@ -84,15 +101,4 @@ fn run(client: impl Future<Output = anyhow::Result<u8>>) -> anyhow::Result<u8> {
     // A thread may still wait for standard input.
     runtime.shutdown_background();
     result
-}
-
-fn log_to_stderr(debug: bool) {
-    if debug {
-        tracing_subscriber::fmt()
-            .with_max_level(Level::DEBUG)
-            .with_target(false)
-            .with_ansi(std::io::stderr().is_terminal())
-            .with_writer(std::io::stderr)
-            .init();
-    }
 }

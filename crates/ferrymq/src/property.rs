@@ -15,6 +15,8 @@ pub(crate) struct CommandProperties {
     pub(crate) unsubscribe: PropertyBuffer,
     pub(crate) disconnect: PropertyBuffer,
     pub(crate) will: PropertyBuffer,
+    /// Topics are to be sent as aliases; which ones is the client's affair.
+    pub(crate) wants_topic_alias: bool,
 }
 
 impl CommandProperties {
@@ -32,6 +34,10 @@ impl CommandProperties {
             } else {
                 property(name, value)?
             };
+            if packet == "publish" && name == "topic-alias" {
+                properties.wants_topic_alias = true;
+                continue;
+            }
             let (buffer, context) = properties.of(packet)?;
             if !property.id().is_allowed_in(context) {
                 bail!("{packet} has no property {name}");
@@ -49,6 +55,9 @@ impl CommandProperties {
             "subscribe" => (&mut self.subscribe, PacketType::Subscribe),
             "unsubscribe" => (&mut self.unsubscribe, PacketType::Unsubscribe),
             "disconnect" => (&mut self.disconnect, PacketType::Disconnect),
+            "auth" | "puback" | "pubrec" | "pubrel" | "pubcomp" | "suback" | "unsuback" => {
+                bail!("this client sends no {packet} with properties")
+            }
             _ => bail!(
                 "no packet {packet} to set a property of; there are connect, publish, subscribe, \
                  unsubscribe, disconnect and will"
@@ -82,10 +91,9 @@ fn property<'a>(name: &str, value: &'a str) -> anyhow::Result<Property<'a>> {
         "receive-maximum" => Property::ReceiveMaximum(number::<NonZeroU16>(name, value)?),
         "topic-alias-maximum" => Property::TopicAliasMaximum(number(name, value)?),
         "maximum-packet-size" => Property::MaximumPacketSize(number::<NonZeroU32>(name, value)?),
-        "topic-alias" => bail!("topic aliases are given by the client itself; leave {name} out"),
-        "authentication-method" | "authentication-data" => {
-            bail!("{name} belongs to an exchange that this client does not know; leave it out")
-        }
+        "topic-alias" => Property::TopicAlias(number(name, value)?),
+        "authentication-method" => Property::AuthenticationMethod(value),
+        "authentication-data" => Property::AuthenticationData(value.as_bytes()),
         _ => bail!("no property {name}{}", nearest(name)),
     })
 }
@@ -113,7 +121,9 @@ fn nearest(name: &str) -> String {
         .unwrap_or_default()
 }
 
-const NAMES: [&str; 15] = [
+const NAMES: [&str; 18] = [
+    "authentication-data",
+    "authentication-method",
     "content-type",
     "correlation-data",
     "maximum-packet-size",
@@ -126,6 +136,7 @@ const NAMES: [&str; 15] = [
     "response-topic",
     "session-expiry-interval",
     "subscription-identifier",
+    "topic-alias",
     "topic-alias-maximum",
     "user-property",
     "will-delay-interval",
@@ -175,6 +186,8 @@ mod tests {
             ("publish user-property a", "user-property needs a name and a value"),
             ("subscribe subscription-identifier 268435456", "at most 268435455"),
             ("publish response-topic a/#", "response-topic"),
+            ("publish topic-alias 0", "topic-alias: 0"),
+            ("puback reason-string x", "no puback"),
         ];
         for (line, words) in rows {
             let error = format!("{:#}", parse(line).unwrap_err());

@@ -1,49 +1,31 @@
 //! `ferrymq pub`: publishes one message, the same message some times, or a message per line.
 
 use std::collections::VecDeque;
-use std::ffi::OsString;
-use std::io::Read;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 use ferrymq_client::{
     Client, ConnectionError, Event, Events, Pending, Publish, ReasonCode, Reconnect, RequestError,
     TopicName, Version,
 };
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, stdin};
 use tokio::time::sleep;
 
 use crate::connection::{ConnectionArguments, qos};
 use crate::failure::Failure;
+use crate::payload::{Lines, PayloadArguments, Payloads};
 use crate::property::CommandProperties;
 
 /// Publish messages on a topic.
 #[derive(Args, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "they are switches of the command line")]
-#[command(group = clap::ArgGroup::new("payload").required(true))]
 pub(crate) struct PublishArguments {
     #[command(flatten)]
     pub(crate) connection: ConnectionArguments,
+    #[command(flatten)]
+    pub(crate) payload: PayloadArguments,
     /// The topic
-    #[arg(short, long, allow_hyphen_values = true)]
-    pub(crate) topic: String,
-    /// The message
-    #[arg(short, long, group = "payload", allow_hyphen_values = true)]
-    pub(crate) message: Option<OsString>,
-    /// The contents of a file are the message
-    #[arg(short, long, group = "payload", allow_hyphen_values = true)]
-    pub(crate) file: Option<PathBuf>,
-    /// Every line of standard input is a message
-    #[arg(short = 'l', long, group = "payload")]
-    pub(crate) stdin_line: bool,
-    /// All of standard input is the message
-    #[arg(short = 's', long, group = "payload")]
-    pub(crate) stdin_file: bool,
-    /// The message is empty
-    #[arg(short, long, group = "payload")]
-    pub(crate) null_message: bool,
+    #[arg(short, long, allow_hyphen_values = true, required_unless_present = "url")]
+    pub(crate) topic: Option<String>,
     /// The quality of service
     #[arg(short, long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=2))]
     pub(crate) qos: u8,
@@ -62,11 +44,12 @@ pub(crate) struct PublishArguments {
 
 /// Publishes what the command line describes; returns the exit status.
 pub(crate) async fn run(arguments: Box<PublishArguments>) -> anyhow::Result<u8> {
-    TopicName::parse(&arguments.topic).with_context(|| format!("--topic {}", arguments.topic))?;
+    let topic = arguments.topic();
+    check_topic(topic)?;
     let properties = CommandProperties::parse(&arguments.connection.properties)?;
-    let payload = arguments.payload()?;
-    let mut builder = arguments.connection.builder(&properties)?;
-    if payload.is_some() {
+    let payloads = arguments.payload.read()?;
+    let mut builder = arguments.connection.builder(&properties, Version::V3_1_1, false)?;
+    if matches!(payloads, Payloads::One(_)) {
         // Only who reads a stream of messages outlives a lost connection.
         builder = builder.reconnect(Reconnect::Never);
     }
@@ -76,7 +59,7 @@ pub(crate) async fn run(arguments: Box<PublishArguments>) -> anyhow::Result<u8> 
         // The loss of the connection explains the failure of a request, so it comes first.
         biased;
         error = arguments.lost(&mut events) => return Err(arguments.failed(&error).into()),
-        result = publisher.publish(payload) => result?,
+        result = publisher.publish(payloads) => result?,
     }
     publisher
         .client
@@ -85,27 +68,17 @@ pub(crate) async fn run(arguments: Box<PublishArguments>) -> anyhow::Result<u8> 
     Ok(0)
 }
 
+/// Checks a topic before anything is connected.
+pub(crate) fn check_topic(topic: &str) -> anyhow::Result<()> {
+    TopicName::parse(topic).map(drop).with_context(|| {
+        format!("Invalid publish topic '{topic}', does it contain '+' or '#'? --topic {topic}")
+    })
+}
+
 impl PublishArguments {
-    /// The message, read before anything is sent; `None` for a message per line.
-    fn payload(&self) -> anyhow::Result<Option<Vec<u8>>> {
-        let payload = if let Some(message) = &self.message {
-            message.as_encoded_bytes().to_vec()
-        } else if let Some(path) = &self.file {
-            std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?
-        } else if self.stdin_file {
-            let mut payload = Vec::new();
-            std::io::stdin()
-                .take(MAX_PAYLOAD_BYTES.saturating_add(1))
-                .read_to_end(&mut payload)
-                .context("cannot read standard input")?;
-            payload
-        } else if self.null_message {
-            Vec::new()
-        } else {
-            return Ok(None);
-        };
-        check_length(&payload)?;
-        Ok(Some(payload))
+    fn topic(&self) -> &str {
+        let of_url = || self.connection.network.url.as_ref().map(|url| url.topic.as_str());
+        self.topic.as_deref().or_else(of_url).unwrap_or_default()
     }
 
     /// Waits for the end of the connection for good.
@@ -128,8 +101,8 @@ impl PublishArguments {
     }
 
     fn failed(&self, error: &ConnectionError) -> Failure {
-        let version = self.connection.version().unwrap_or(Version::V3_1_1);
-        Failure::connection(error, &self.connection.host, self.connection.port, version)
+        let version = self.connection.version(Version::V3_1_1).unwrap_or(Version::V3_1_1);
+        Failure::connection(error, &self.connection.network.broker(), version)
     }
 }
 
@@ -140,10 +113,10 @@ struct Publisher<'a> {
 }
 
 impl Publisher<'_> {
-    async fn publish(&self, payload: Option<Vec<u8>>) -> anyhow::Result<()> {
-        match payload {
-            Some(payload) => self.publish_repeatedly(&payload).await,
-            None => self.publish_lines().await,
+    async fn publish(&self, payloads: Payloads) -> anyhow::Result<()> {
+        match payloads {
+            Payloads::One(payload) => self.publish_repeatedly(&payload).await,
+            Payloads::Lines(lines) => self.publish_lines(lines).await,
         }
     }
 
@@ -158,20 +131,9 @@ impl Publisher<'_> {
     }
 
     /// Reads on while earlier lines are on their way, and waits for all of them at the end.
-    async fn publish_lines(&self) -> anyhow::Result<()> {
-        let mut lines = BufReader::new(stdin());
+    async fn publish_lines(&self, mut lines: Lines) -> anyhow::Result<()> {
         let mut pending: VecDeque<Pending> = VecDeque::new();
-        loop {
-            let mut line = Vec::new();
-            let mut limited = (&mut lines).take(MAX_PAYLOAD_BYTES.saturating_add(1));
-            let length = limited.read_until(b'\n', &mut line).await;
-            if length.context("cannot read standard input")? == 0 {
-                break;
-            }
-            if line.last() == Some(&b'\n') {
-                line.pop();
-            }
-            check_length(&line)?;
+        while let Some(line) = lines.next().await? {
             pending.push_back(self.message(line).send().await?);
             if pending.len() >= MAX_PENDING
                 && let Some(oldest) = pending.pop_front()
@@ -187,7 +149,7 @@ impl Publisher<'_> {
 
     fn message(&self, payload: Vec<u8>) -> Publish<'_> {
         self.client
-            .publish(&self.arguments.topic, payload)
+            .publish(self.arguments.topic(), payload)
             .qos(qos(self.arguments.qos))
             .retained(self.arguments.retain)
             .properties(self.properties.publish.clone())
@@ -199,7 +161,7 @@ impl Publisher<'_> {
             Ok(_) => Ok(()),
             Err(RequestError::Refused(reason)) => {
                 if !self.arguments.connection.quiet {
-                    eprintln!("Warning: the broker refused the message: {reason}");
+                    eprintln!("Warning: Publish failed: {reason}: the broker refused the message");
                 }
                 Ok(())
             }
@@ -208,18 +170,10 @@ impl Publisher<'_> {
     }
 }
 
-fn check_length(payload: &[u8]) -> anyhow::Result<()> {
-    if payload.len() as u64 > MAX_PAYLOAD_BYTES {
-        bail!("the message is longer than the {MAX_PAYLOAD_BYTES} bytes that MQTT allows");
-    }
-    Ok(())
-}
-
 pub(crate) fn seconds(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text.parse().map_err(|_| "not a number of seconds".to_owned())?;
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
-const MAX_PAYLOAD_BYTES: u64 = 268_435_455;
 /// Lines on their way at once; the client bounds them again.
 const MAX_PENDING: usize = 1024;

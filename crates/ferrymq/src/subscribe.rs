@@ -1,53 +1,49 @@
 //! `ferrymq sub`: prints the messages of topics.
 
-use std::io::{self, StdoutLock, Write};
+use std::io;
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use ferrymq_client::{
-    Client, ConnectionError, Event, Events, Message, QoS, ReasonCode, RetainHandling, TopicFilter,
+    Builder, Client, ConnectionError, Event, Events, Message, QoS, ReasonCode, TopicFilter,
     TopicName, Version,
 };
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::time::sleep;
+use tokio::time::{Instant, Interval, interval_at, sleep};
 
 use crate::connection::{ConnectionArguments, qos};
 use crate::failure::Failure;
+use crate::printer::{Printer, PrinterArguments};
 use crate::property::CommandProperties;
 use crate::publish::seconds;
+use crate::subscription::RetainArguments;
 
 /// Subscribe to topics and print their messages.
 #[derive(Args, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "they are switches of the command line")]
-#[command(group = clap::ArgGroup::new("filters").required(true).multiple(true))]
+#[command(group = clap::ArgGroup::new("filters")
+    .args(["topics", "unsubscribe", "url"]).required(true).multiple(true))]
 pub(crate) struct SubscribeArguments {
     #[command(flatten)]
     pub(crate) connection: ConnectionArguments,
     /// A topic, with wildcards if need be; may be repeated
-    #[arg(
-        short,
-        long = "topic",
-        value_name = "TOPIC",
-        group = "filters",
-        allow_hyphen_values = true
-    )]
+    #[arg(short, long = "topic", value_name = "TOPIC", allow_hyphen_values = true)]
     pub(crate) topics: Vec<String>,
     /// A topic to leave out of what is printed; may be repeated
     #[arg(short = 'T', long, value_name = "TOPIC", allow_hyphen_values = true)]
     pub(crate) filter_out: Vec<String>,
     /// A topic to unsubscribe from; may be repeated
-    #[arg(short = 'U', long, value_name = "TOPIC", group = "filters", allow_hyphen_values = true)]
+    #[arg(short = 'U', long, value_name = "TOPIC", allow_hyphen_values = true)]
     pub(crate) unsubscribe: Vec<String>,
     /// The highest quality of service to receive messages with
     #[arg(short, long, default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=2))]
     pub(crate) qos: u8,
-    /// Print the topic before the message
-    #[arg(short, long)]
-    pub(crate) verbose: bool,
-    /// Print no line break after a message
-    #[arg(short = 'N')]
-    pub(crate) no_line_break: bool,
+    #[command(flatten)]
+    pub(crate) printer: PrinterArguments,
+    #[command(flatten)]
+    pub(crate) retain: RetainArguments,
     /// Stop after this many messages
     #[arg(short = 'C', value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) count: Option<u64>,
@@ -57,18 +53,21 @@ pub(crate) struct SubscribeArguments {
     /// Stop when the broker has answered the subscription
     #[arg(short = 'E')]
     pub(crate) exit_after_subscribe: bool,
-    /// Do not print retained messages
-    #[arg(short = 'R')]
-    pub(crate) no_retained: bool,
     /// Print retained messages only, and stop at the first other one
     #[arg(long, conflicts_with = "no_retained")]
     pub(crate) retained_only: bool,
     /// Remove the retained messages that are received
     #[arg(long)]
     pub(crate) remove_retained: bool,
-    /// Ask for messages with the RETAIN flag that they were published with; MQTT 5.0
-    #[arg(long)]
-    pub(crate) retain_as_published: bool,
+    /// Print only so many of a hundred messages, chosen by chance
+    #[arg(long, value_name = "PERCENT", default_value = "100", value_parser = percent)]
+    pub(crate) random_filter: f64,
+    /// Print, once a second, how many messages have come, and not the messages
+    #[arg(long, conflicts_with = "watch")]
+    pub(crate) message_rate: bool,
+    /// Show the last message of each topic in a line of its own, on the whole screen
+    #[arg(short = 'w', long)]
+    pub(crate) watch: bool,
 }
 
 /// Subscribes and prints until something ends it; returns the exit status.
@@ -78,15 +77,17 @@ pub(crate) async fn run(arguments: Box<SubscribeArguments>) -> anyhow::Result<u8
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let mut client = None;
-    let result = tokio::select! {
-        result = subscriber.run(&mut client) => result,
-        () = after(arguments.timeout) => Err(Failure::timed_out().into()),
-        _ = interrupt.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
+    // As Mosquitto's client: who is ended from outside has a will.
+    let with_will = ReasonCode::DisconnectWithWill;
+    let (result, reason) = tokio::select! {
+        result = subscriber.run(&mut client) => (result, ReasonCode::Success),
+        () = after(arguments.timeout) => (Err(Failure::timed_out().into()), with_will),
+        _ = interrupt.recv() => (Ok(()), with_will),
+        _ = terminate.recv() => (Ok(()), with_will),
     };
     if let Some(client) = client {
         let farewell = subscriber.properties.disconnect.clone();
-        client.disconnect_with(ReasonCode::Success, farewell).await;
+        client.disconnect_with(reason, farewell).await;
     }
     match result {
         // Whoever reads the messages has enough of them.
@@ -98,6 +99,7 @@ pub(crate) async fn run(arguments: Box<SubscribeArguments>) -> anyhow::Result<u8
 struct Subscriber<'a> {
     arguments: &'a SubscribeArguments,
     properties: CommandProperties,
+    topics: Vec<&'a str>,
     filtered_out: Vec<TopicFilter<'a>>,
 }
 
@@ -106,18 +108,20 @@ impl<'a> Subscriber<'a> {
         arguments: &'a SubscribeArguments,
         properties: CommandProperties,
     ) -> anyhow::Result<Self> {
-        let filtered_out = filters("--filter-out", &arguments.filter_out)?;
-        filters("--topic", &arguments.topics)?;
-        filters("--unsubscribe", &arguments.unsubscribe)?;
-        Ok(Self { arguments, properties, filtered_out })
+        let of_url = arguments.connection.network.url.as_ref().map(|url| url.topic.as_str());
+        let topics = arguments.topics.iter().map(String::as_str).chain(of_url).collect();
+        let filtered_out = filters("--filter-out", arguments.filter_out.iter())?;
+        filters("--topic", &topics)?;
+        filters("--unsubscribe", arguments.unsubscribe.iter())?;
+        Ok(Self { arguments, properties, topics, filtered_out })
     }
 
     /// Leaves the client in `connected`, so that whatever ends this can say farewell.
     async fn run(&self, connected: &mut Option<Client>) -> anyhow::Result<()> {
-        let builder = self.arguments.connection.builder(&self.properties)?;
-        let (client, mut events) = builder.connect().await.map_err(|error| self.failed(&error))?;
+        let (client, mut events) =
+            self.builder()?.connect().await.map_err(|error| self.failed(&error))?;
         let client = &*connected.insert(client);
-        let mut printer = Printer::new(self.arguments);
+        let mut printer = self.printer()?;
         // Messages of a kept session may come before the answers.
         tokio::select! {
             biased;
@@ -127,29 +131,46 @@ impl<'a> Subscriber<'a> {
         self.receive(client, &mut events, &mut printer).await
     }
 
+    fn builder(&self) -> anyhow::Result<Builder> {
+        let connection = &self.arguments.connection;
+        let builder = connection.builder(&self.properties, Version::V3_1_1, true)?;
+        let is_chosen = self.properties.connect.as_properties().receive_maximum().is_some();
+        let count = self.arguments.count.and_then(|count| u16::try_from(count).ok());
+        Ok(match count.and_then(NonZeroU16::new) {
+            // What comes after the last message that is wanted stays with the broker.
+            Some(count) if count < RECEIVE_MAXIMUM && !is_chosen => builder.receive_maximum(count),
+            _ => builder,
+        })
+    }
+
+    fn printer(&self) -> io::Result<Printer<'a>> {
+        let arguments = self.arguments;
+        let printer = Printer::new(&arguments.printer, arguments.connection.quiet)
+            .with_chance(arguments.random_filter);
+        match arguments.watch {
+            true => printer.watching(&arguments.connection.network.broker().to_string()),
+            false => Ok(printer),
+        }
+    }
+
     /// Whether there is nothing more to do.
     async fn subscribe(&self, client: &Client) -> anyhow::Result<bool> {
         let arguments = self.arguments;
-        if let Some((first, others)) = arguments.topics.split_first() {
+        if let Some((first, others)) = self.topics.split_first() {
             let mut request = client.subscribe(first).qos(qos(arguments.qos));
             for topic in others {
                 request = request.and(topic);
             }
-            if arguments.retain_as_published {
-                request = request.retain_as_published();
-            }
-            if arguments.no_retained {
-                request = request.retain_handling(RetainHandling::DoNotSend);
-            }
+            let request = arguments.retain.apply(request);
             let properties = self.properties.subscribe.clone();
             let reasons = request.properties(properties).await.context("not subscribed")?;
             if reasons.iter().all(|reason| reason.is_error()) {
-                self.complain("All subscription requests were denied");
+                self.complain("All subscription requests were denied.");
                 return Ok(true);
             }
-            for (topic, reason) in arguments.topics.iter().zip(reasons) {
+            for (topic, reason) in self.topics.iter().zip(reasons) {
                 if reason.is_error() {
-                    self.complain(&format!("the broker refused to subscribe to {topic}: {reason}"));
+                    self.warn(&format!("the broker refused to subscribe to {topic}: {reason}"));
                 }
             }
         }
@@ -168,8 +189,9 @@ impl<'a> Subscriber<'a> {
         &self,
         client: &Client,
         events: &mut Events,
-        printer: &mut Printer,
+        printer: &mut Printer<'_>,
     ) -> anyhow::Result<()> {
+        let mut rate = self.arguments.message_rate.then(Rate::new);
         // Of many attempts to come back only the first is news.
         let mut is_lost = false;
         loop {
@@ -177,12 +199,21 @@ impl<'a> Subscriber<'a> {
             if event.is_none() {
                 // Printed at once, unless more is there to be printed with it.
                 printer.flush()?;
-                event = events.next().await;
+                event = match &mut rate {
+                    None => events.next().await,
+                    Some(rate) => tokio::select! {
+                        event = events.next() => event,
+                        _ = rate.ticks.tick() => {
+                            printer.line(&std::mem::take(&mut rate.messages).to_string())?;
+                            continue;
+                        }
+                    },
+                };
             }
             match event {
                 Some(Event::Message(message)) => {
-                    if self.take(client, &message, printer).await? {
-                        return printer.flush();
+                    if self.take(client, &message, printer, rate.as_mut()).await? {
+                        return Ok(printer.flush()?);
                     }
                 }
                 Some(Event::Disconnected { error, retry_in: None }) => {
@@ -190,12 +221,12 @@ impl<'a> Subscriber<'a> {
                 }
                 Some(Event::Disconnected { error, retry_in: Some(_) }) => {
                     if !std::mem::replace(&mut is_lost, true) {
-                        self.complain(&format!("connection lost: {error}; trying again"));
+                        self.warn(&format!("connection lost: {error}; trying again"));
                     }
                 }
                 Some(Event::Connected { .. }) => is_lost = false,
                 Some(Event::SubscriptionLost { reason }) => {
-                    self.complain(&format!("the broker refused a subscription: {reason}"));
+                    self.warn(&format!("the broker refused a subscription: {reason}"));
                 }
                 Some(_) => {}
                 None => return Err(self.failed(&ConnectionError::Closed).into()),
@@ -208,13 +239,14 @@ impl<'a> Subscriber<'a> {
         &self,
         client: &Client,
         message: &Message,
-        printer: &mut Printer,
+        printer: &mut Printer<'_>,
+        rate: Option<&mut Rate>,
     ) -> anyhow::Result<bool> {
         let arguments = self.arguments;
         if arguments.retained_only && !message.retain {
             return Ok(true);
         }
-        if message.retain && arguments.no_retained {
+        if message.retain && arguments.retain.no_retained {
             return Ok(false);
         }
         let topic = TopicName::trusted(&message.topic);
@@ -226,123 +258,76 @@ impl<'a> Subscriber<'a> {
             // The answer comes after messages that are still to be taken, so it is not waited for.
             drop(request.send().await.context("a retained message was not removed")?);
         }
-        printer.print(message)?;
-        Ok(arguments.count.is_some_and(|count| printer.printed >= count))
+        match rate {
+            Some(rate) => {
+                rate.messages += 1;
+                printer.seen += 1;
+            }
+            None => printer.print(message)?,
+        }
+        Ok(arguments.count.is_some_and(|count| printer.seen >= count))
+    }
+
+    fn warn(&self, words: &str) {
+        self.complain(&format!("Warning: {words}"));
     }
 
     fn complain(&self, words: &str) {
         if !self.arguments.connection.quiet {
-            eprintln!("Warning: {words}");
+            eprintln!("{words}");
         }
     }
 
     fn failed(&self, error: &ConnectionError) -> Failure {
         let connection = &self.arguments.connection;
-        let version = connection.version().unwrap_or(Version::V3_1_1);
-        Failure::connection(error, &connection.host, connection.port, version)
+        let version = connection.version(Version::V3_1_1).unwrap_or(Version::V3_1_1);
+        Failure::connection(error, &connection.network.broker(), version)
     }
 }
 
-/// Standard output in Mosquitto's format: the payload, with `-v` after its topic. An empty payload
-/// is nothing, and with `-v` the word `(null)`.
-struct Printer {
-    out: io::BufWriter<StdoutLock<'static>>,
-    verbose: bool,
-    line_break: bool,
-    printed: u64,
+/// `--message-rate`: how many messages have come since the last second.
+struct Rate {
+    messages: u64,
+    ticks: Interval,
 }
 
-impl Printer {
-    fn new(arguments: &SubscribeArguments) -> Self {
-        Self {
-            out: io::BufWriter::new(io::stdout().lock()),
-            verbose: arguments.verbose,
-            line_break: !arguments.no_line_break,
-            printed: 0,
-        }
-    }
-
-    fn print(&mut self, message: &Message) -> anyhow::Result<()> {
-        self.printed += 1;
-        write_message(&mut self.out, message, self.verbose, self.line_break)?;
-        Ok(())
-    }
-
-    fn flush(&mut self) -> anyhow::Result<()> {
-        self.out.flush()?;
-        Ok(())
+impl Rate {
+    fn new() -> Self {
+        let second = Duration::from_secs(1);
+        Self { messages: 0, ticks: interval_at(Instant::now() + second, second) }
     }
 }
 
-fn write_message(
-    out: &mut impl Write,
-    message: &Message,
-    verbose: bool,
-    line_break: bool,
-) -> io::Result<()> {
-    if message.payload.is_empty() && !verbose {
-        return Ok(());
-    }
-    if verbose {
-        write!(out, "{} ", message.topic)?;
-    }
-    if message.payload.is_empty() {
-        out.write_all(b"(null)")?;
-    }
-    out.write_all(&message.payload)?;
-    if line_break {
-        out.write_all(b"\n")?;
-    }
-    Ok(())
+fn filters<'a>(
+    flag: &str,
+    texts: impl IntoIterator<Item = &'a (impl AsRef<str> + ?Sized + 'a)>,
+) -> anyhow::Result<Vec<TopicFilter<'a>>> {
+    let parse = |text: &'a str| {
+        TopicFilter::parse(text).with_context(|| {
+            format!("Invalid subscription topic '{text}', are all '+' and '#' wildcards correct? {flag} {text}")
+        })
+    };
+    texts.into_iter().map(|text| parse(text.as_ref())).collect()
 }
 
-fn filters<'a>(flag: &str, texts: &'a [String]) -> anyhow::Result<Vec<TopicFilter<'a>>> {
-    texts
-        .iter()
-        .map(|text| TopicFilter::parse(text).with_context(|| format!("{flag} {text}")))
-        .collect()
+fn percent(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(percent) if (0.1..=100.0).contains(&percent) => Ok(percent),
+        _ => Err("the chance must be between 0.1 and 100.0".into()),
+    }
 }
 
-async fn after(timeout: Option<Duration>) {
+/// Waits so long, or for ever.
+pub(crate) async fn after(timeout: Option<Duration>) {
     match timeout {
         Some(timeout) => sleep(timeout).await,
         None => std::future::pending().await,
     }
 }
 
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
+pub(crate) fn is_broken_pipe(error: &anyhow::Error) -> bool {
     error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }
 
-#[cfg(test)]
-mod tests {
-    use ferrymq_client::PropertyBuffer;
-
-    use super::*;
-
-    #[test]
-    fn messages_are_written_as_mosquitto_sub_does() {
-        let rows: [(&[u8], bool, bool, &[u8]); 6] = [
-            (b"21.5", false, true, b"21.5\n"),
-            (b"21.5", true, true, b"a/b 21.5\n"),
-            (b"21.5", true, false, b"a/b 21.5"),
-            (b"", false, true, b""),
-            (b"", true, true, b"a/b (null)\n"),
-            (b"\xff\0\n", false, true, b"\xff\0\n\n"),
-        ];
-        for (payload, verbose, line_break, expected) in rows {
-            let message = Message {
-                topic: "a/b".into(),
-                payload: payload.to_vec(),
-                qos: QoS::AtMostOnce,
-                retain: false,
-                packet_id: None,
-                dup: false,
-                properties: PropertyBuffer::new(),
-            };
-            let mut out = Vec::new();
-            write_message(&mut out, &message, verbose, line_break).unwrap();
-            assert_eq!(out, expected, "{payload:?} {verbose} {line_break}");
-        }
-    }
-}
+/// How many messages the client lets come before they are acknowledged.
+const RECEIVE_MAXIMUM: NonZeroU16 = NonZeroU16::MIN.saturating_add(1023);
