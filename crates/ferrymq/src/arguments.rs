@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::certificate::CertificateCommand;
 use crate::config::ConfigCommand;
 use crate::publish::PublishArguments;
 use crate::request::RequestArguments;
@@ -30,6 +31,9 @@ pub(crate) enum Command {
     /// Look at what the broker has kept, while it does not run
     #[command(subcommand)]
     Store(StoreCommand),
+    /// Make certificates for TLS, with a small authority of one's own
+    #[command(name = "cert", subcommand)]
+    Certificate(CertificateCommand),
     /// Publish messages on a topic
     #[command(name = "pub", disable_help_flag = true, args_override_self = true,
               version = CLIENT_VERSION, disable_version_flag = true)]
@@ -55,7 +59,13 @@ impl Arguments {
             Some(Command::Publish(arguments)) => arguments.connection.quiet,
             Some(Command::Subscribe(arguments)) => arguments.connection.quiet,
             Some(Command::Request(arguments)) => arguments.connection.quiet,
-            Some(Command::Serve(_) | Command::Config(_) | Command::Store(_)) | None => false,
+            Some(
+                Command::Serve(_)
+                | Command::Config(_)
+                | Command::Store(_)
+                | Command::Certificate(_),
+            )
+            | None => false,
         }
     }
 }

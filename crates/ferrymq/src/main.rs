@@ -7,6 +7,7 @@
 //! `mosquitto_sub` and `mosquitto_rr` these clients.
 
 mod arguments;
+mod certificate;
 mod config;
 mod connection;
 mod failure;
@@ -68,6 +69,7 @@ fn main() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments).map(|()| 0),
         Command::Config(command) => config::run(&command),
         Command::Store(command) => store::run(&command),
+        Command::Certificate(command) => certificate::run(&command),
         Command::Publish(arguments) => run(publish::run(arguments)),
         Command::Subscribe(arguments) => run(subscribe::run(arguments)),
         Command::Request(arguments) => run(request::run(arguments)),
