@@ -10,7 +10,7 @@ place=$target/interop
 mkdir -p "$place/mqttjs"
 
 missing=
-for tool in node npm python3; do
+for tool in node npm python3 openssl; do
     command -v "$tool" >/dev/null || missing="$missing $tool"
 done
 if [ -n "$missing" ]; then

@@ -55,7 +55,38 @@ impl Broker {
         Self::start_with(Some(port), None)
     }
 
-    /// The port it listens on, on loopback.
+    /// A broker that reads a file with these listeners, each by the directives that
+    /// follow its port, one a line. They may name files.
+    ///
+    /// # Panics
+    /// When it does not listen within twenty seconds.
+    pub fn start_with_listeners<const N: usize>(listeners: [&str; N]) -> (Self, [u16; N]) {
+        let ports = listeners.map(|_| free_port());
+        let mut lines = vec!["allow_anonymous true".to_owned()];
+        for (port, directives) in ports.iter().zip(listeners) {
+            lines.push(format!("listener {port} 127.0.0.1\n{directives}"));
+        }
+        let lines = lines.join("\n");
+        let broker = match Peer::chosen() {
+            Peer::FerryMq => {
+                let data = scratch();
+                let path = data.path().join("ferrymq.conf");
+                fs::write(&path, lines).expect("the target directory takes files");
+                let mut command = Command::new(environment::ferrymq());
+                command.arg("serve").arg("-c").arg(path).arg("--data").arg(data.path());
+                let mut program = Program::start(&mut command);
+                for port in ports {
+                    let listening = format!("{LISTENING}{port}");
+                    program.line_where(START, |line| line.contains(&listening));
+                }
+                Self { _program: program, _data: data, port: ports[0] }
+            }
+            Peer::Mosquitto => run_mosquitto(ports[0], &lines),
+        };
+        (broker, ports)
+    }
+
+    /// The port it listens on, on loopback; the first, if there are several.
     pub const fn port(&self) -> u16 {
         self.port
     }
@@ -108,8 +139,6 @@ fn start_ferrymq(port: u16, max_packet_size: Option<u32>) -> Broker {
 }
 
 fn start_mosquitto(port: u16, max_packet_size: Option<u32>) -> Broker {
-    let data = scratch();
-    let path = data.path().join("mosquitto.conf");
     let mut lines = vec!["allow_anonymous true".to_owned(), format!("listener {port} 127.0.0.1")];
     if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {
         lines.push(format!("listener {port} ::1"));
@@ -117,7 +146,15 @@ fn start_mosquitto(port: u16, max_packet_size: Option<u32>) -> Broker {
     if let Some(bytes) = max_packet_size {
         lines.push(format!("max_packet_size {bytes}"));
     }
-    fs::write(&path, lines.join("\n")).expect("the target directory takes files");
+    run_mosquitto(port, &lines.join("\n"))
+}
+
+fn run_mosquitto(port: u16, lines: &str) -> Broker {
+    let data = scratch();
+    let path = data.path().join("mosquitto.conf");
+    // As root it would become a user who cannot read the tests' keys.
+    let lines = format!("user root\n{lines}\n");
+    fs::write(&path, lines).expect("the target directory takes files");
     let mut command = Command::new(environment::installed("mosquitto"));
     command.arg("-c").arg(&path);
     let mut program = Program::start(&mut command);

@@ -4,6 +4,7 @@
 //! subscriptions, then publishing and receiving, then closed (with DISCONNECT) or
 //! aborted (without). Another connection of the same session is another value.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 /// A connected client.
@@ -172,11 +173,47 @@ pub enum Version {
     V5,
 }
 
+/// What carries MQTT between client and broker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// Nothing but TCP.
+    Tcp,
+    /// WebSocket.
+    WebSocket,
+    /// TLS.
+    Tls(Trust),
+    /// WebSocket over TLS.
+    SecureWebSocket(Trust),
+}
+
+/// What a client that speaks TLS believes and shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trust {
+    /// The authority that signed the broker's certificate; nothing: whatever it shows is believed.
+    pub authority: Option<PathBuf>,
+    /// The client's own certificate and key.
+    pub identity: Option<(PathBuf, PathBuf)>,
+}
+
+impl Transport {
+    /// Whether there is WebSocket, and what TLS needs.
+    pub(crate) const fn parts(&self) -> (bool, Option<&Trust>) {
+        match self {
+            Self::Tcp => (false, None),
+            Self::WebSocket => (true, None),
+            Self::Tls(trust) => (false, Some(trust)),
+            Self::SecureWebSocket(trust) => (true, Some(trust)),
+        }
+    }
+}
+
 /// How to connect, and what to subscribe then.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The broker's port on loopback, or that of a link to it.
     pub port: u16,
+    /// What is between.
+    pub transport: Transport,
     /// The protocol version.
     pub version: Version,
     /// The client identifier.
@@ -200,6 +237,7 @@ impl Options {
     pub fn new(port: u16, version: Version, client_id: &str) -> Self {
         Self {
             port,
+            transport: Transport::Tcp,
             version,
             client_id: client_id.to_owned(),
             clean_start: true,
@@ -235,6 +273,12 @@ impl Options {
     #[must_use]
     pub fn keep_alive(self, keep_alive: Duration) -> Self {
         Self { keep_alive, ..self }
+    }
+
+    /// Connects over something else than TCP.
+    #[must_use]
+    pub fn over(self, transport: &Transport) -> Self {
+        Self { transport: transport.clone(), ..self }
     }
 
     /// Lets the library connect again.
@@ -283,6 +327,15 @@ impl Library {
     /// user, `mosquitto_pub` gives up.
     pub fn resends(self) -> bool {
         matches!(self, Self::MqttJs | Self::Paho | Self::Rumqttc)
+    }
+
+    /// Whether its client here can connect over this.
+    pub const fn speaks(self, transport: &Transport) -> bool {
+        match self {
+            Self::MqttJs | Self::Paho => true,
+            Self::Mosquitto => matches!(transport, Transport::Tcp | Transport::Tls(_)),
+            Self::Aiomqtt | Self::Rumqttc => matches!(transport, Transport::Tcp),
+        }
     }
 
     /// Whether [`Client::close`] asks for the will: `mosquitto_sub` ends with

@@ -169,9 +169,16 @@ fn open_command(options: &Options) -> Value {
         .iter()
         .map(|(filter, qos)| json!({"filter": filter, "qos": qos.number()}))
         .collect();
+    let (websocket, trust) = options.transport.parts();
     json!({
         "do": "open",
         "port": options.port,
+        "websocket": websocket,
+        "tls": trust.map(|trust| json!({
+            "authority": trust.authority,
+            "certificate": trust.identity.as_ref().map(|(certificate, _)| certificate),
+            "key": trust.identity.as_ref().map(|(_, key)| key),
+        })),
         "version": match options.version { Version::V3 => 4, Version::V5 => 5 },
         "client_id": options.client_id,
         "clean": options.clean_start,

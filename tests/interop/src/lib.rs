@@ -13,6 +13,7 @@
 //! `FERRYMQ_INTEROP_DURABILITY` is the broker's `--durability`.
 
 mod broker;
+mod certificates;
 mod client;
 mod driver;
 mod environment;
@@ -25,7 +26,10 @@ mod scenarios;
 mod slow_link;
 
 pub use broker::{Broker, free_port};
-pub use client::{Client, Event, Library, Message, Options, PATIENCE, QoS, Version, Will};
+pub use certificates::{Certificates, SelfSigned};
+pub use client::{
+    Client, Event, Library, Message, Options, PATIENCE, QoS, Transport, Trust, Version, Will,
+};
 pub use environment::{ferrymq, nodejs_modules};
 pub use output::{Program, Source};
 pub use slow_link::SlowLink;

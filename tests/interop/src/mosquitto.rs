@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::client::{Client, Event, Message, Options, PATIENCE, QoS, Version};
+use crate::client::{Client, Event, Message, Options, PATIENCE, QoS, Trust, Version};
 use crate::output::Program;
 use crate::{environment, hex};
 
@@ -124,6 +124,16 @@ fn tool(name: &str, options: &Options) -> Command {
         Version::V3 => "mqttv311",
         Version::V5 => "mqttv5",
     });
+    if let (_, Some(Trust { authority, identity })) = options.transport.parts() {
+        match authority {
+            Some(authority) => command.arg("--cafile").arg(authority),
+            // Any authorities will do: nothing they have signed is looked at.
+            None => command.args(["--capath", "/etc/ssl/certs", "--insecure"]),
+        };
+        if let Some((certificate, key)) = identity {
+            command.arg("--cert").arg(certificate).arg("--key").arg(key);
+        }
+    }
     command
 }
 

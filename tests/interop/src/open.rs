@@ -12,6 +12,7 @@ impl Library {
     /// When it refuses, or does not answer within `PATIENCE`, twice that over a
     /// connection that may be cut.
     pub fn open(self, options: Options) -> Box<dyn Client> {
+        assert!(self.speaks(&options.transport), "{self:?} has no {:?}", options.transport);
         match self {
             Self::MqttJs | Self::Paho | Self::Aiomqtt => Box::new(Driver::open(self, &options)),
             Self::Mosquitto => Box::new(Mosquitto::open(options)),

@@ -3,6 +3,7 @@
 // goes to stdout in the same form. src/driver.rs describes the words. Payloads
 // are hexadecimal, so that every byte survives.
 
+const fs = require('fs');
 const mqtt = require('mqtt');
 
 let client;
@@ -10,8 +11,23 @@ let client;
 const say = (event) => process.stdout.write(`${JSON.stringify(event)}\n`);
 const fail = (error) => say({ event: 'failed', reason: String(error) });
 
+// The names MQTT.js has for what is between, and what TLS is to believe and to show.
+function transport({ websocket, tls }) {
+  const protocol = websocket ? 'ws' : 'mqtt';
+  if (!tls) return { protocol };
+  const read = (path) => path && fs.readFileSync(path);
+  return {
+    protocol: `${protocol}s`,
+    rejectUnauthorized: Boolean(tls.authority),
+    ca: read(tls.authority),
+    cert: read(tls.certificate),
+    key: read(tls.key),
+  };
+}
+
 function open(command) {
   client = mqtt.connect({
+    ...transport(command),
     host: '127.0.0.1',
     port: command.port,
     protocolVersion: command.version,

@@ -6,6 +6,7 @@ words. Payloads are hexadecimal, so that every byte survives.
 
 import json
 import queue
+import ssl
 import sys
 import threading
 
@@ -49,7 +50,12 @@ def open_connection(command):
         protocol=paho.MQTTv5 if v5 else paho.MQTTv311,
         clean_session=None if v5 else command["clean"],
         reconnect_on_failure=command["reconnect"],
+        transport="websockets" if command["websocket"] else "tcp",
     )
+    if command["tls"]:
+        tls = command["tls"]
+        verified = ssl.CERT_REQUIRED if tls["authority"] else ssl.CERT_NONE
+        client.tls_set(tls["authority"], tls["certificate"], tls["key"], cert_reqs=verified)
     client.reconnect_delay_set(1, 1)
     client.connect_timeout = 60
     if command["will"]:
