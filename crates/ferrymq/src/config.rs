@@ -9,7 +9,7 @@ use anyhow::bail;
 use clap::{Args, Subcommand};
 use ferrymq_server::configuration::{
     Configuration, Held, OptionDefinition, Origin, Persona, Rejected, Reload, Sources, State,
-    nearest, option, options, read,
+    Weight, nearest, option, options, read,
 };
 
 /// Look at a configuration.
@@ -70,7 +70,7 @@ pub(crate) struct PersonaArguments {
 /// Runs the command.
 pub(crate) fn run(command: &ConfigCommand) -> anyhow::Result<u8> {
     match command {
-        ConfigCommand::Check(arguments) => check(arguments),
+        ConfigCommand::Check(arguments) => Ok(check(arguments)),
         ConfigCommand::Explain(arguments) => explain(arguments),
         ConfigCommand::Diff(arguments) => diff(arguments),
         ConfigCommand::Reference => {
@@ -87,20 +87,28 @@ pub(crate) fn environment() -> Vec<(String, String)> {
         .collect()
 }
 
-fn check(arguments: &CheckArguments) -> anyhow::Result<u8> {
+/// The exit status.
+fn check(arguments: &CheckArguments) -> u8 {
     let file = arguments.file.as_path();
     let sources = sources(Some(file), arguments.persona, Vec::new());
-    let (remarks, status) = match read(&sources) {
-        Ok(configuration) => (configuration.remarks, 0),
-        Err(Rejected { remarks }) => (remarks, 1),
+    let (remarks, failure) = match read(&sources) {
+        // The files that it names are read, and nothing is made of them.
+        Ok(configuration) => (configuration.remarks.clone(), configuration.listen().err()),
+        Err(Rejected { remarks }) => (remarks, None),
     };
+    let is_wrong = remarks.iter().any(|remark| remark.weight == Weight::Mistake);
     for remark in &remarks {
         say(&format!("{}: {remark}\n", remark.weight));
     }
-    if status == 0 {
-        say(&format!("{}: the broker can start with it\n", file.display()));
+    match failure {
+        Some(failure) => say(&format!("Mistake: {}: {failure}\n", file.display())),
+        None if is_wrong => {}
+        None => {
+            say(&format!("{}: the broker can start with it\n", file.display()));
+            return 0;
+        }
     }
-    Ok(status)
+    1
 }
 
 fn explain(arguments: &ExplainArguments) -> anyhow::Result<u8> {

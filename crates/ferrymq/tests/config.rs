@@ -218,6 +218,6 @@ fn free_port() -> u16 {
         .port()
 }
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 const SUCCESS: u8 = 0;
 const NOT_AUTHORIZED: u8 = 0x87;

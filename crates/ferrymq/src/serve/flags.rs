@@ -1,5 +1,7 @@
 //! The flags that the options of the configuration have: one for each that means something alone.
 
+use std::fmt::Write as _;
+
 use clap::builder::{PossibleValuesParser, StyledStr};
 use clap::error::Error;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
@@ -81,12 +83,13 @@ pub(crate) const fn title(group: Group) -> &'static str {
 
 fn long_help(option: &'static OptionDefinition) -> StyledStr {
     let mut text = option.about().to_owned();
+    // Writing into a text cannot fail.
     let default = option.default_of(Persona::Ferrymq);
     if !default.is_empty() && !option.is_list() {
-        text.push_str(&format!(" [default: {}]", default.join(" ")));
+        let _ = write!(text, " [default: {}]", default.join(" "));
     }
     if let Some(variable) = option.variable() {
-        text.push_str(&format!(" [env: {variable}]"));
+        let _ = write!(text, " [env: {variable}]");
     }
     text.into()
 }

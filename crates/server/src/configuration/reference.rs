@@ -42,8 +42,7 @@ fn row(option: &OptionDefinition) -> String {
         State::Accepted(why) => format!("changes nothing: {why}"),
         State::Later("") => "later".to_owned(),
         State::Later(why) => format!("later: {why}"),
-        State::NotWithout(why) => format!("**no start**: {why}"),
-        State::Refused(why) => format!("**no start**: {why}"),
+        State::NotWithout(why) | State::Refused(why) => format!("**no start**: {why}"),
     };
     let advice = option
         .advice()

@@ -226,7 +226,7 @@ impl Configuration {
             use_username_as_client_id: on.use_username_as_client_id,
             identity,
             auto_id_prefix: prefix
-                .map_or(default.auto_id_prefix.clone(), |it| Box::from(it.as_str())),
+                .map_or_else(|| default.auto_id_prefix.clone(), |it| Box::from(it.as_str())),
             allow_zero_length_client_id: security
                 .allow_zero_length_client_id
                 .or(general.allow_zero_length_client_id)

@@ -40,7 +40,7 @@ impl Part {
 
 fn value(option: &OptionDefinition, number: u32, word: &str) -> String {
     match option.kind() {
-        Kind::Switch => (number % 2 == 0).to_string(),
+        Kind::Switch => number.is_multiple_of(2).to_string(),
         Kind::Whole(whole) => {
             let span = u64::try_from(whole.most - whole.least.max(0)).unwrap().saturating_add(1);
             (whole.least + i64::try_from(u64::from(number) % span).unwrap()).to_string()
@@ -118,7 +118,8 @@ proptest! {
             0..30,
         ),
     ) {
-        let text: String = lines.iter().map(|(name, rest)| format!("{name} {rest}\n")).collect();
+        let lines: Vec<String> = lines.iter().map(|(name, rest)| format!("{name} {rest}")).collect();
+        let text = lines.join("\n");
         if let Err(rejected) = parse(Persona::Ferrymq, text.as_bytes()) {
             prop_assert!(rejected.mistakes().count() > 0);
         }

@@ -47,9 +47,9 @@ fn right_and_wrong(option: &OptionDefinition) -> (Vec<String>, Vec<String>) {
             let below = (whole.least - 1).to_string();
             let mut right = vec![whole.least.to_string(), whole.most.to_string()];
             if whole.is_raised {
-                right.push(below)
+                right.push(below);
             } else {
-                wrong.push(below)
+                wrong.push(below);
             }
             (right, wrong)
         }
