@@ -42,7 +42,7 @@ fn row(option: &OptionDefinition) -> String {
         State::Accepted(why) => format!("changes nothing: {why}"),
         State::Later("") => "later".to_owned(),
         State::Later(why) => format!("later: {why}"),
-        State::NotWithout(why) | State::Refused(why) => format!("**no start**: {why}"),
+        State::NotWithout(why) | State::Refused(why) => format!("no start: {why}"),
     };
     let advice = option
         .advice()
@@ -106,6 +106,6 @@ SIGHUP reads the file again. If anything in it is wrong, the broker says so and 
 
 In the tables, an option with a star is FerryMQ's own. Where there are two defaults, the second one is
 that of a broker that is invoked as `mosquitto`. The state *works* means that a change holds when the
-file is read again, unless it says *after a start*. **no start** means that the broker refuses a file
+file is read again, unless it says *after a start*. *no start* means that the broker refuses a file
 with this line, and why.
 ";
