@@ -35,16 +35,16 @@ pub(crate) enum Command {
     #[command(name = "cert", subcommand)]
     Certificate(CertificateCommand),
     /// Publish messages on a topic
-    #[command(name = "pub", disable_help_flag = true, args_override_self = true,
-              version = CLIENT_VERSION, disable_version_flag = true)]
+    #[command(name = "pub", display_name = "mosquitto_pub", disable_help_flag = true,
+              disable_version_flag = true, args_override_self = true, version = CLIENT_VERSION)]
     Publish(Box<PublishArguments>),
     /// Subscribe to topics and print their messages
-    #[command(name = "sub", disable_help_flag = true, args_override_self = true,
-              version = CLIENT_VERSION, disable_version_flag = true)]
+    #[command(name = "sub", display_name = "mosquitto_sub", disable_help_flag = true,
+              disable_version_flag = true, args_override_self = true, version = CLIENT_VERSION)]
     Subscribe(Box<SubscribeArguments>),
     /// Publish a request, and print the response
-    #[command(name = "rr", disable_help_flag = true, args_override_self = true,
-              version = CLIENT_VERSION, disable_version_flag = true)]
+    #[command(name = "rr", display_name = "mosquitto_rr", disable_help_flag = true,
+              disable_version_flag = true, args_override_self = true, version = CLIENT_VERSION)]
     Request(Box<RequestArguments>),
 }
 

@@ -20,7 +20,10 @@ impl Failure {
     /// What to say about `error`, which a client of `broker` has met.
     pub(crate) fn connection(error: &ConnectionError, broker: &Broker, version: Version) -> Self {
         let (message, status) = match error {
-            ConnectionError::Io(error) => (network(error, broker), 1),
+            ConnectionError::Io(error) => {
+                let status = if is_loss(error) { CONNECTION_LOST } else { 1 };
+                (network(error, broker), status)
+            }
             ConnectionError::Refused(reason) => refused(*reason, version),
             ConnectionError::Closed => (
                 format!(
@@ -78,6 +81,11 @@ fn network(error: &io::Error, broker: &Broker) -> String {
         ),
         _ => format!("Error: no connection to {broker}: {error}"),
     }
+}
+
+/// Whether there was a connection.
+fn is_loss(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe)
 }
 
 fn is_this_machine(host: &str) -> bool {

@@ -41,12 +41,15 @@ use crate::failure::Failure;
 
 fn main() -> ExitCode {
     let mut words: Vec<OsString> = std::env::args_os().collect();
-    match name(&words) {
+    let client = match name(&words) {
         Some("mosquitto") => return ExitCode::from(mosquitto::run()),
-        Some("mosquitto_pub") => words.insert(1, "pub".into()),
-        Some("mosquitto_sub") => words.insert(1, "sub".into()),
-        Some("mosquitto_rr") => words.insert(1, "rr".into()),
-        Some(_) | None => {}
+        Some("mosquitto_pub") => Some("pub"),
+        Some("mosquitto_sub") => Some("sub"),
+        Some("mosquitto_rr") => Some("rr"),
+        Some(_) | None => None,
+    };
+    if let Some(client) = client {
+        words.splice(..1, ["ferrymq".into(), client.into()]);
     }
     let words = match options_file::complete(words, &Arguments::command()) {
         Ok(words) => words,
