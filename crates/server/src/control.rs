@@ -6,12 +6,14 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
-use ferrymq_broker::{Answer, Ask, Verdict};
+use ferrymq_broker::{Answer, Ask, Directory, Verdict};
 use ferrymq_codec::ReasonCode;
 use tokio::sync::mpsc;
 
 use crate::mailbox::{Letter, Mailbox};
+use crate::memory;
 
 /// Where a turn hands the questions of access that its shard left open.
 pub trait Control: Send + Sync {
@@ -35,16 +37,22 @@ pub(crate) struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// Starts the control plane on a thread of its own.
+    /// Starts the control plane on a thread of its own. It also says from time to time how much
+    /// memory the process has, unless that is never.
     pub(crate) fn start<S: Send + 'static, L: Send + 'static>(
         authority: Arc<dyn Authority>,
         post: Arc<[Mailbox<S, L>]>,
+        directory: Arc<Directory>,
+        each: Duration,
     ) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
         // Each connection has at most one question open, which bounds the channel.
         let (asks, mut incoming) = mpsc::unbounded_channel::<Ask>();
-        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let thread = thread::Builder::new().name("control".to_owned()).spawn(move || {
             runtime.block_on(async move {
+                if !each.is_zero() {
+                    tokio::spawn(measure_memory(directory, each));
+                }
                 while let Some(ask) = incoming.recv().await {
                     tokio::spawn(answer(Arc::clone(&authority), Arc::clone(&post), ask));
                 }
@@ -65,6 +73,16 @@ impl Control for ControlPlane {
 impl Authority for Unavailable {
     fn answer(&self, _ask: Ask) -> Pin<Box<dyn Future<Output = Verdict> + Send>> {
         Box::pin(std::future::ready(Verdict::Deny(ReasonCode::ServerUnavailable)))
+    }
+}
+
+/// Says how much memory the process has, as long as the runtime runs.
+async fn measure_memory(directory: Arc<Directory>, each: Duration) {
+    let mut ticks = tokio::time::interval(each);
+    // Where the system does not say it once, it never will.
+    while let Some(bytes) = memory::resident_bytes() {
+        ticks.tick().await;
+        directory.metrics().set_heap(bytes);
     }
 }
 

@@ -20,6 +20,7 @@ mod listeners;
 mod log;
 mod log_threads;
 mod mailbox;
+mod memory;
 mod memory_store;
 mod mio_network;
 mod network;

@@ -102,7 +102,12 @@ impl Server {
         };
         let opened = data.map(|data| data.open(&|| stop.is_asked())).transpose()?;
         let broker = Broker::new(shards, &limits, &*access, opened)?;
-        let (control, control_thread) = ControlPlane::start(authority, Arc::clone(&broker.post))?;
+        let (control, control_thread) = ControlPlane::start(
+            authority,
+            Arc::clone(&broker.post),
+            Arc::clone(&broker.directory),
+            limits.sys_interval,
+        )?;
         let mut threads = vec![control_thread];
         for (index, (network, mut shard)) in (0u16..).map(ShardIndex).zip(broker.shards) {
             shard.set_observer(observer(index), network.now());

@@ -388,3 +388,21 @@ fn question_that_is_answered_later_parks_what_follows() {
     }
     stop(server);
 }
+
+#[test]
+fn news_of_the_broker_and_its_memory_reach_those_who_listen_on_any_shard() {
+    let (server, address) = start(|options| options.limits.sys_interval = Duration::from_secs(1));
+    let publish_news = server.sys_publisher();
+    for home in [0, 1] {
+        let client_id = client_at(server.directory(), home, "watcher");
+        let mut watcher = Peer::connect(address, Version::V3_1_1, &client_id);
+        watcher.subscribe(Version::V3_1_1, "$SYS/broker/log/#", 0);
+        publish_news("$SYS/broker/log/N", "1: hello");
+        watcher.expect(&publish(Version::V3_1_1, 0, 0, "$SYS/broker/log/N", b"1: hello"));
+    }
+    let mut watcher = Peer::connect(address, Version::V3_1_1, "memory");
+    watcher.subscribe(Version::V3_1_1, "$SYS/broker/heap/maximum", 0);
+    let packet = watcher.receive().expect("the memory is said");
+    assert!(packet.last().is_some_and(u8::is_ascii_digit));
+    stop(server);
+}
