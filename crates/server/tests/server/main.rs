@@ -5,6 +5,8 @@ mod durable_store;
 #[cfg(unix)]
 mod listeners;
 mod loopback;
+#[cfg(unix)]
+mod memory;
 mod peer;
 mod restart;
 #[cfg(unix)]

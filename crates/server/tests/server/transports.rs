@@ -53,7 +53,7 @@ fn all_ways() -> Vec<Way> {
 }
 
 /// A certificate and its key, signed by an authority or by itself.
-fn write_certificate(
+pub(crate) fn write_certificate(
     directory: &Path,
     name: &str,
     authority: Option<&Issuer<'_, KeyPair>>,
@@ -72,7 +72,7 @@ fn write_certificate(
 }
 
 /// What a server with this certificate says, and what a client needs to believe it.
-fn trust(certificate: &Path, key: &Path) -> (tls::ServerSettings, tls::ClientSettings) {
+pub(crate) fn trust(certificate: &Path, key: &Path) -> (tls::ServerSettings, tls::ClientSettings) {
     let server = tls::ServerOptions {
         certificate: certificate.to_owned(),
         key: key.to_owned(),

@@ -12,8 +12,9 @@ use ferrymq_broker::{AllowAll, Ask, Directory, Limits, Peer, Shard, ShardIndex, 
 use ferrymq_protocol::time::Instant;
 use ferrymq_server::{
     Admission, Closed, Control, Entrance, Event, Mailbox, MemoryStore, Network, SocketLimits,
-    Source, Turn, TurnParts, Wake,
+    Source, Terms, Turn, TurnParts, Wake,
 };
+use ferrymq_transport::ServerTransport;
 
 use crate::peer::{Version, client_at, connect, publish, subscribe};
 
@@ -192,7 +193,7 @@ fn turn_with_nothing_to_do_sleeps_and_a_letter_wakes_it() {
 }
 
 /// Some shards in one thread.
-struct Scene {
+pub(crate) struct Scene {
     world: Rc<RefCell<World>>,
     wakes: std::sync::mpsc::Receiver<()>,
     directory: Arc<Directory>,
@@ -247,7 +248,13 @@ impl Scene {
         Self::with_limits(shards, Limits::default())
     }
 
-    fn with_limits(shards: u16, mut limits: Limits) -> Self {
+    fn with_limits(shards: u16, limits: Limits) -> Self {
+        Self::behind(ServerTransport::default(), shards, limits)
+    }
+
+    /// Shards whose connections have layers.
+    pub(crate) fn behind(transport: ServerTransport, shards: u16, mut limits: Limits) -> Self {
+        let terms = Arc::new(Terms { transport, ..Terms::default() });
         limits.sys_interval = Duration::ZERO;
         let world = Rc::new(RefCell::new(World {
             events: vec![Vec::new(); usize::from(shards)],
@@ -276,7 +283,10 @@ impl Scene {
                     shard,
                     index: ShardIndex(index),
                     // Only the first shard listens, so that a test knows who accepts.
-                    listeners: if index == 0 { vec![Entrance::new(())] } else { Vec::new() },
+                    listeners: (index == 0)
+                        .then(|| Entrance { listener: (), terms: Arc::clone(&terms) })
+                        .into_iter()
+                        .collect(),
                     post: Arc::clone(&post),
                     store: Arc::clone(&store) as Arc<dyn ferrymq_server::Store>,
                     control: Arc::new(Nobody),
@@ -296,7 +306,7 @@ impl Scene {
     }
 
     /// Runs every shard a few times, which is enough for all that has happened.
-    fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         for _ in 0..4 {
             for turn in &mut self.turns {
                 assert!(turn.run_once());
@@ -315,12 +325,23 @@ impl Scene {
 
     /// A new connection that the first shard accepts.
     fn open(&mut self) -> usize {
+        let socket = self.knock();
+        self.run();
+        socket
+    }
+
+    /// A new connection of which nobody takes notice yet.
+    pub(crate) fn knock(&self) -> usize {
         let socket = self.world().sockets.len();
         self.world().sockets.push(Wire { write_limit: usize::MAX, ..Wire::default() });
         self.world().pending.push_back(socket);
         self.event(0, LISTENER_READY);
-        self.run();
         socket
+    }
+
+    /// Takes what was written to a connection, and makes so much room for more.
+    pub(crate) fn take_output(&self, socket: usize, room: usize) -> Vec<u8> {
+        std::mem::replace(&mut self.world().sockets[socket].outgoing, Vec::with_capacity(room))
     }
 
     fn send(&mut self, socket: usize, bytes: &[u8]) {
@@ -329,7 +350,7 @@ impl Scene {
     }
 
     /// Makes bytes arrive, of which nobody takes notice yet.
-    fn put(&self, socket: usize, bytes: &[u8]) {
+    pub(crate) fn put(&self, socket: usize, bytes: &[u8]) {
         let mut world = self.world();
         let wire = &mut world.sockets[socket];
         wire.incoming.extend(bytes);
