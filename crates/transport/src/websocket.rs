@@ -1,7 +1,7 @@
 //! MQTT over WebSocket (RFC 6455; MQTT 5.0 chapter 6), both sides.
 //!
 //! The bytes of MQTT are one stream: where frames and messages of WebSocket begin and end means
-//! nothing [MQTT-6.0.0-4]. Therefore payloads are unmasked and passed on as they come, and nothing
+//! nothing [MQTT-6.0.0-2]. Therefore payloads are unmasked and passed on as they come, and nothing
 //! waits here but half a head, half a frame header or half a control frame. There is no extension:
 //! compression would cost each connection more memory than all else together.
 

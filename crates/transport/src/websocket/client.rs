@@ -72,6 +72,7 @@ impl ClientLayer {
         }
         let key = key::key(&nonce);
         let ClientSettings { host, path } = settings;
+        // [MQTT-6.0.0-3]
         let [subprotocol, _] = SUBPROTOCOLS;
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\

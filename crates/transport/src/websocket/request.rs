@@ -75,7 +75,7 @@ fn check_origin(fields: &Fields<'_, '_>, settings: &ServerSettings) -> Result<()
     Err(Refusal::Origin(shortened(&String::from_utf8_lossy(origin))))
 }
 
-/// The first that the client offers and we know [MQTT-6.0.0-3]. A client that offers none means the
+/// The first that the client offers and we know [MQTT-6.0.0-4]. A client that offers none means the
 /// only one there is.
 fn choose_subprotocol(fields: &Fields<'_, '_>) -> Result<Option<&'static str>, Refusal> {
     let mut offers = fields.items("Sec-WebSocket-Protocol").peekable();

@@ -16,6 +16,6 @@ pub struct ServerSettings {
     pub pages: Option<Arc<Pages>>,
 }
 
-/// The subprotocols that a server accepts [MQTT-6.0.0-3]: the specification's name for all versions,
+/// The subprotocols that a server accepts [MQTT-6.0.0-4]: the specification's name for all versions,
 /// and the one that clients of MQTT 3.1 used before there was one.
 pub const SUBPROTOCOLS: [&str; 2] = ["mqtt", "mqttv3.1"];

@@ -77,7 +77,11 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
     })
     .does("Closes a connection whose PROXY header does not say that the client came by TLS."),
     listener("http_dir", Group::Listeners, PATH, Without::Mistake, |on| &mut on.http_directory)
-        .does("Serves the files of this directory to browsers that ask a WebSocket listener."),
+        .does(
+            "Serves the files of this directory to browsers that ask a WebSocket listener. They are \
+             read at the start and at a reload: 4 MiB each, 64 MiB in all. Hidden files, except \
+             .well-known, and links that lead outside are not served.",
+        ),
     listener("websockets_origin", Group::Listeners, TEXT, Without::Mistake, |on| {
         &mut on.websocket_origins
     })
