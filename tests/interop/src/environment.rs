@@ -35,7 +35,10 @@ pub(crate) fn driver(name: &str) -> PathBuf {
 }
 
 /// A program of the system that tests cannot do without.
-pub(crate) fn installed(name: &str) -> PathBuf {
+///
+/// # Panics
+/// When it is not installed: the message says what installs it.
+pub fn installed(name: &str) -> PathBuf {
     let mut places: Vec<PathBuf> =
         env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default();
     // Daemons live where only the administrator's PATH leads.

@@ -30,6 +30,6 @@ pub use certificates::{Certificates, SelfSigned};
 pub use client::{
     Client, Event, Library, Message, Options, PATIENCE, QoS, Transport, Trust, Version, Will,
 };
-pub use environment::{ferrymq, nodejs_modules};
+pub use environment::{ferrymq, installed, nodejs_modules};
 pub use output::{Program, Source};
 pub use slow_link::SlowLink;
