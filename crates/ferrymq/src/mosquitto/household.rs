@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
-use ferrymq_server::configuration::{Configuration, Sources, read};
+use ferrymq_server::configuration::{Configuration, Reload as When, Sources, read};
 use ferrymq_server::{
     Bind, ClientLog, Listener, Log, LogDestination, LogSettings, LogType, LogTypes, Reload,
     ServeError, Server,
@@ -149,6 +149,12 @@ impl Mosquitto {
         self.log.set_wants_connections(configuration.global.connection_messages);
         self.log.reopen();
         words_of(&configuration.remarks).for_each(|(kind, words)| self.log.say(kind, words));
+        for difference in self.order.configuration.differences(&configuration) {
+            match difference.reload {
+                When::Live => tracing::info!("{difference}"),
+                When::Restart => tracing::warn!("{difference}"),
+            }
+        }
         self.order.configuration = configuration;
         self.files = watched;
         Ok(())

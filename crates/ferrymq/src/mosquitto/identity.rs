@@ -4,6 +4,7 @@
 use std::env;
 use std::fs;
 use std::io::{self, Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -125,8 +126,13 @@ pub(super) struct PidFile(std::path::PathBuf);
 impl PidFile {
     /// Writes it.
     pub(super) fn write(path: &Path, owner: Option<&Owner>) -> anyhow::Result<Self> {
-        let written = fs::write(path, std::process::id().to_string())
-            .and_then(|()| owner.map_or(Ok(()), |owner| owner.give(path)));
+        // A link could lead to a file that only root may write.
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true).custom_flags(nix::libc::O_NOFOLLOW);
+        let written = options.open(path).and_then(|mut file| {
+            file.write_all(std::process::id().to_string().as_bytes())?;
+            owner.map_or(Ok(()), |owner| owner.give(path))
+        });
         written
             .map_err(|error| anyhow!("Unable to write pid file. ({}: {error})", path.display()))?;
         Ok(Self(path.to_owned()))

@@ -198,8 +198,27 @@ fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+
+        options.mode(0o600);
+        if is_in_strange_hands(path) {
+            options.custom_flags(nix::libc::O_NOFOLLOW);
+        }
+    }
     options.open(path)
+}
+
+/// Whether the directory belongs to another user than root and us. A link in it could lead to a file
+/// that only root may write, while we are still root.
+#[cfg(unix)]
+fn is_in_strange_hands(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let owner =
+        std::fs::metadata(directory.unwrap_or_else(|| Path::new("."))).map_or(0, |is| is.uid());
+    owner != 0 && owner != nix::unistd::geteuid().as_raw()
 }
 
 fn cannot_open(path: &Path, error: &io::Error) -> String {
