@@ -12,6 +12,7 @@ mod config;
 mod connection;
 mod failure;
 mod format;
+mod log_lines;
 mod mosquitto;
 mod network;
 mod options_file;

@@ -3,7 +3,6 @@
 //! finds what it knows.
 
 mod command_line;
-mod events;
 mod household;
 mod identity;
 mod words;

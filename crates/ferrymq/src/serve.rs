@@ -14,7 +14,9 @@ use clap::Args;
 use ferrymq_server::configuration::{
     Configuration, Endpoint, Persona, Reload as When, Sources, Weight, read,
 };
-use ferrymq_server::{Listener, Reload, ServeOptions, Server};
+use ferrymq_server::{
+    ClientLog, Listener, Log, LogSettings, LogTypes, Reload, ServeOptions, Server,
+};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -22,6 +24,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use self::flags::OptionFlags;
 use self::flood::FloodGate;
 use crate::config::environment;
+use crate::log_lines::LogLines;
 use crate::supervise::{self, Household};
 
 /// Run the broker.
@@ -45,25 +48,41 @@ pub(crate) struct ServeArguments {
 
 /// Serves until a signal ends it.
 pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<()> {
-    log_to_stderr(arguments.verbose);
     let sources = arguments.sources(environment());
-    let configuration = load(&sources)?;
-    let options = options(&configuration)?;
-    let mut broker = Configured { sources, configuration, files: files(&options.listen) };
+    let configuration = read(&sources).context(UNUSABLE)?;
+    let log = begin_log(&configuration, arguments.verbose)?;
+    tell(&configuration);
+    let mut options = options(&configuration)?;
+    if let Some(log) = log.clone() {
+        options.observer = Box::new(move |_| Box::new(ClientLog::new(log.clone())));
+    }
+    let (files, verbose) = (files(&options.listen), arguments.verbose);
+    let mut broker = Configured { sources, configuration, log, verbose, files };
     // The words name the cause already: the chain of causes would say it twice.
-    supervise::run(options, &mut broker).map_err(|error| anyhow!("{error}"))
+    let ended = supervise::run(options, &mut broker).map_err(|error| anyhow!("{error}"));
+    if let Some(log) = broker.log {
+        log.drain();
+    }
+    ended
 }
 
-/// A broker with its configuration, whose log is standard error.
+/// A broker with its configuration.
 struct Configured {
     sources: Sources,
     configuration: Configuration,
+    /// The log as it is configured; without it there are events on standard error.
+    log: Option<Log>,
+    verbose: bool,
     /// The files of TLS.
     files: Vec<PathBuf>,
 }
 
 impl Household for Configured {
-    fn running(&mut self, _server: &Server) {}
+    fn running(&mut self, server: &Server) {
+        if let Some(log) = &self.log {
+            log.set_publisher(server.sys_publisher());
+        }
+    }
 
     fn reload(&mut self, server: &Server) {
         if self.sources.file.is_none() && self.files.is_empty() {
@@ -81,7 +100,11 @@ impl Household for Configured {
         }
     }
 
-    fn reopen_log(&mut self) {}
+    fn reopen_log(&mut self) {
+        if let Some(log) = &self.log {
+            log.reopen();
+        }
+    }
 
     fn watched_files(&self) -> Vec<PathBuf> {
         self.files.clone()
@@ -95,11 +118,23 @@ impl Household for Configured {
 impl Configured {
     /// Goes over to what is configured now. Nothing changes if anything of it is wrong.
     fn go_over(&mut self, server: &Server) -> anyhow::Result<()> {
-        let configuration = load(&self.sources)?;
+        let configuration = read(&self.sources).context(UNUSABLE)?;
         let listen = configuration.listen()?;
         let files = files(&listen);
         let (limits, sockets) = (configuration.limits(), configuration.sockets());
         server.reload(Reload { listen, limits, sockets })?;
+        match &self.log {
+            Some(log) => {
+                log.set(log_settings(&configuration, self.verbose));
+                log.set_wants_connections(configuration.global.connection_messages);
+                log.reopen();
+            }
+            None if configuration.says_of_log() => {
+                tracing::warn!("what is said of the log holds after a start");
+            }
+            None => {}
+        }
+        tell(&configuration);
         for difference in self.configuration.differences(&configuration) {
             match difference.reload {
                 When::Live => tracing::info!("{difference}"),
@@ -143,16 +178,14 @@ pub(crate) fn files(listeners: &[Listener]) -> Vec<PathBuf> {
     layers.flat_map(|tls| tls.files().to_vec()).collect()
 }
 
-/// Reads a configuration, and logs what is to be said of it.
-fn load(sources: &Sources) -> anyhow::Result<Configuration> {
-    let configuration = read(sources).context("the configuration cannot be used")?;
+/// Logs what is to be said of a configuration.
+fn tell(configuration: &Configuration) {
     for remark in &configuration.remarks {
         match remark.weight {
             Weight::Notice => tracing::info!("{remark}"),
             Weight::Warning | Weight::Mistake => tracing::warn!("{remark}"),
         }
     }
-    Ok(configuration)
 }
 
 /// What the server takes, when Mosquitto's data is ours.
@@ -162,6 +195,27 @@ fn options(configuration: &Configuration) -> anyhow::Result<ServeOptions> {
         take_over::take_over(configuration, data)?;
     }
     Ok(options)
+}
+
+/// Begins the log that is configured, with the lines of clients that Mosquitto's users know. If
+/// nothing is said of it, events go to standard error.
+fn begin_log(configuration: &Configuration, verbose: bool) -> anyhow::Result<Option<Log>> {
+    if !configuration.says_of_log() {
+        log_to_stderr(verbose);
+        return Ok(None);
+    }
+    let log = Log::start(log_settings(configuration, verbose))?;
+    log.set_wants_connections(configuration.global.connection_messages);
+    tracing_subscriber::registry().with(LogLines::new(log.clone(), &[])).init();
+    Ok(Some(log))
+}
+
+fn log_settings(configuration: &Configuration, verbose: bool) -> LogSettings {
+    let mut settings = configuration.global.log.clone();
+    if verbose {
+        settings.types = LogTypes::ALL;
+    }
+    settings
 }
 
 /// `RUST_LOG` has the last word on what is logged. Who wants every detail gets every line.
@@ -178,6 +232,8 @@ fn log_to_stderr(verbose: bool) {
         .with(lines)
         .init();
 }
+
+const UNUSABLE: &str = "the configuration cannot be used";
 
 #[cfg(test)]
 mod tests {

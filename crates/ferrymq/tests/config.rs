@@ -90,6 +90,26 @@ fn reload_holds_and_a_wrong_one_changes_nothing() {
 }
 
 #[test]
+fn log_goes_where_the_file_says() {
+    let port = free_port();
+    let house = House::new("");
+    let place = house.directory.path().join("broker.log");
+    house.write(&format!(
+        "listener {port} 127.0.0.1\nallow_anonymous true\nlog_dest stderr\nlog_dest file {}\n\
+         log_timestamp_format %Y\n",
+        place.display()
+    ));
+    let mut broker = Broker::start(&house);
+    assert_eq!(connack(port), SUCCESS);
+    broker.wait_for(" as c (p5, c1, k0).");
+    drop(broker);
+    let text = fs::read_to_string(&place).unwrap();
+    let line = text.lines().find(|line| line.contains("New client connected from 127.0.0.1:"));
+    let (time, _) = line.and_then(|line| line.split_once(": ")).expect("the file has the line");
+    assert!(time.len() == 4 && time.starts_with("20"), "{text}");
+}
+
+#[test]
 fn database_of_mosquitto_is_taken_over_once() {
     let house = House::new("");
     let data = house.directory.path().join("data");

@@ -14,9 +14,9 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::command_line::CommandLine;
-use super::events::Events;
 use super::identity::{self, Owner, PidFile};
 use super::words::{OURS, VERSION, words_of};
+use crate::log_lines::LogLines;
 use crate::serve::files;
 use crate::serve::take_over::take_over;
 use crate::supervise::{self, Household};
@@ -55,7 +55,7 @@ pub(super) fn serve(order: Order) -> anyhow::Result<bool> {
     if let Some(owner) = &owner {
         give_log(&global.log, owner);
     }
-    tracing_subscriber::registry().with(Events(log.clone())).init();
+    tracing_subscriber::registry().with(LogLines::new(log.clone(), SAID_OTHERWISE)).init();
     if let Some(words) = warning {
         log.say(LogType::Warning, words);
     }
@@ -244,3 +244,7 @@ fn in_its_words(log: &Log, error: &ServeError) -> anyhow::Error {
     }
     anyhow!("{error}")
 }
+
+/// Whose news Mosquitto has words of its own for: where the broker listens, and that it ends.
+const SAID_OTHERWISE: &[&str] =
+    &["ferrymq_server::serve", "ferrymq_server::listeners", "ferrymq::supervise::signals"];

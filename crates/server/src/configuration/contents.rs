@@ -4,6 +4,7 @@ use super::assembly::{Assembly, Setting};
 use super::checks::check;
 use super::global::Global;
 use super::listener::ListenerSettings;
+use super::option::Group;
 use super::origin::{Rejected, Remark};
 use super::persona::Persona;
 
@@ -34,6 +35,11 @@ impl Configuration {
             return Err(Rejected { remarks });
         }
         Ok(Self { persona, global, listeners, is_local, remarks, settings })
+    }
+
+    /// Whether anybody has said where the log goes, or what is in it.
+    pub fn says_of_log(&self) -> bool {
+        self.settings.iter().any(|setting| setting.option.group == Group::Logging)
     }
 
     /// Every value that was given, in the order in which they were read: what comes later counts

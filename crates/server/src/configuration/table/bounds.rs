@@ -128,23 +128,19 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
     .does("Connections that wait in the kernel until they are accepted."),
     global("linger", Group::Bounds, TIME, |global| &mut global.sockets.linger)
         .ours()
-        .at_start()
         .does("How long a client may take to read our last words."),
     global("lingering", Group::Bounds, number("connections"), |global| {
         &mut global.sockets.lingering
     })
     .ours()
-    .at_start()
     .does("Such clients at a time on one shard."),
     global("handshakes", Group::Bounds, number("handshakes"), |global| {
         &mut global.sockets.handshakes
     })
     .ours()
-    .at_start()
     .does("Handshakes of TLS, WebSocket and PROXY under way at a time on one shard."),
     global("shut_down", Group::Bounds, TIME, |global| &mut global.sockets.shut_down)
         .ours()
-        .at_start()
         .does("How long the end of the broker may take."),
 ];
 

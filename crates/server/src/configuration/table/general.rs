@@ -41,7 +41,8 @@ pub(super) const LOGGING: &[OptionDefinition] = &[
         .does(
             "Where the log goes. May be given several times. none: nowhere. topic: the topics \
              under $SYS/broker/log. One file at most; it is opened again when the configuration \
-             is reloaded.",
+             is reloaded. A broker that is not invoked as mosquitto, and that is told nothing of \
+             the log, has a log of events on standard error, as RUST_LOG chooses.",
         ),
     global("log_type", Group::Logging, LOG_TYPE, |global| &mut global.log.types).several().does(
         "What is in the log. May be given several times. Without it: error, warning, notice and \

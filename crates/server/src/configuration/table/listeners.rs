@@ -98,8 +98,10 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
         .state_is(State::Accepted("there is no library of WebSocket whose log it could set"))
         .does("How much the library of WebSocket logs."),
     global("set_tcp_nodelay", Group::Listeners, SWITCH, |global| &mut global.set_tcp_nodelay)
-        .state_is(State::Accepted("the broker writes all there is at once, so it is always on"))
-        .does("Whether small packets leave at once."),
+        .does(
+            "Whether small packets leave at once, also while others are under way. All that is there \
+             is written at once anyway. Mosquitto's own default is false.",
+        ),
 ];
 
 const LISTENER: Kind = Kind::Form("PORT [ADDRESS], or 0 PATH");

@@ -37,6 +37,7 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
         .ours()
         .everyday()
         .several()
+        .at_start()
         .does(
             "Keeps the sessions of some clients although they do not ask for it, for example \
              client=phone-*,user=app,expiry=7d,messages=100000,bytes=64M,resume. May be given \

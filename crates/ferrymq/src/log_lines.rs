@@ -1,5 +1,5 @@
-//! What the broker says of itself, in a log like Mosquitto's: errors and warnings begin with that
-//! word.
+//! What the broker says of itself, as lines of a log like Mosquitto's: errors and warnings begin with
+//! that word.
 
 use std::fmt::{self, Write};
 
@@ -9,13 +9,24 @@ use tracing::{Event, Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
 /// Writes events into a log.
-pub(super) struct Events(pub(super) Log);
+pub(crate) struct LogLines {
+    log: Log,
+    /// Modules for whose news there are other words.
+    said_otherwise: &'static [&'static str],
+}
 
-impl<S: Subscriber> Layer<S> for Events {
+impl LogLines {
+    /// The events of our own modules, but not the mere news of some of them.
+    pub(crate) const fn new(log: Log, said_otherwise: &'static [&'static str]) -> Self {
+        Self { log, said_otherwise }
+    }
+}
+
+impl<S: Subscriber> Layer<S> for LogLines {
     fn enabled(&self, metadata: &Metadata<'_>, _context: Context<'_, S>) -> bool {
-        is_ours(metadata)
-            && !is_said_otherwise(metadata)
-            && self.0.wants(kind_of(*metadata.level()))
+        let is_said_otherwise =
+            *metadata.level() == Level::INFO && self.said_otherwise.contains(&metadata.target());
+        is_ours(metadata) && !is_said_otherwise && self.log.wants(kind_of(*metadata.level()))
     }
 
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
@@ -29,19 +40,13 @@ impl<S: Subscriber> Layer<S> for Events {
             LogType::Warning => "Warning: ",
             _ => "",
         };
-        self.0.say(kind, format_args!("{beginning}{message}"));
+        self.log.say(kind, format_args!("{beginning}{message}"));
     }
 }
 
 /// Libraries are not asked: what they say is for those who make programs of them.
 fn is_ours(metadata: &Metadata<'_>) -> bool {
     metadata.target().starts_with("ferrymq")
-}
-
-/// Whether Mosquitto has words of its own for what this is about: where the broker listens, and that
-/// it ends.
-fn is_said_otherwise(metadata: &Metadata<'_>) -> bool {
-    *metadata.level() == Level::INFO && SAID_OTHERWISE.contains(&metadata.target())
 }
 
 const fn kind_of(level: Level) -> LogType {
@@ -77,6 +82,3 @@ impl Visit for Words {
         };
     }
 }
-
-const SAID_OTHERWISE: [&str; 3] =
-    ["ferrymq_server::serve", "ferrymq_server::listeners", "ferrymq::supervise::signals"];
