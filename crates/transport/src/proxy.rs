@@ -65,12 +65,13 @@ impl HeaderReader {
         input: &'a [u8],
     ) -> Result<Option<(Proxied, &'a [u8])>, TransportError> {
         let before = self.kept.len();
-        let room = HEADER_MAXIMUM - before;
-        self.kept.extend_from_slice(input.get(..room).unwrap_or(input));
-        let beginning = match self.settings.version {
-            Version::V1 => V1_BEGINNING,
-            Version::V2 => V2_BEGINNING,
+        let (beginning, maximum) = match self.settings.version {
+            Version::V1 => (V1_BEGINNING, V1_MAXIMUM),
+            Version::V2 => (V2_BEGINNING, HEADER_MAXIMUM),
         };
+        // What is longer is no header, also where its end is there already.
+        let room = maximum.saturating_sub(before);
+        self.kept.extend_from_slice(input.get(..room).unwrap_or(input));
         if self.kept.iter().zip(beginning).any(|(found, expected)| found != expected) {
             return Err(error(
                 "the connection does not begin with such a header; does it come through the proxy, \
@@ -233,6 +234,7 @@ mod tests {
             (V1, b"PROXY TCP4 10.1.2.3 ten.1.2.4 1000 1883\r\n", "malformed"),
             (V1, b"PROXY TCP4 ::1 ::2 1000 1883\r\n", "malformed"),
             (V1, &[b"PROXY UNKNOWN ", &[b'x'; 200][..]].concat(), "malformed"),
+            (V1, &[b"PROXY UNKNOWN ", &[b'x'; 200][..], b"\r\n"].concat(), "malformed"),
             (V2, &v2(2, 0x11, ADDRESSES), "malformed"),
             (V2, &v2(1, 0x77, ADDRESSES), "malformed"),
             (V2, &v2(1, 0x12, ADDRESSES), "datagrams"),
