@@ -65,10 +65,14 @@ const BELOW: &[(&str, &[&str])] = &[
     ("protocol", &["codec"]),
     ("broker", &["protocol", "codec"]),
     ("client", &["transport", "protocol", "codec"]),
+    ("access", &["codec"]),
     ("store", &[]),
     ("transport", &[]),
-    ("server", &["broker", "store", "transport", "protocol", "codec"]),
-    ("ferrymq", &["server", "client", "broker", "store", "transport", "protocol", "codec"]),
+    ("server", &["access", "broker", "store", "transport", "protocol", "codec"]),
+    (
+        "ferrymq",
+        &["server", "access", "client", "broker", "store", "transport", "protocol", "codec"],
+    ),
 ];
 
 #[cfg(test)]

@@ -1,0 +1,38 @@
+//! Whether somebody may do something, and because of what.
+
+use std::fmt;
+
+/// Whether somebody may do something, and because of what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision<'a> {
+    /// Whether it is allowed.
+    pub allowed: bool,
+    /// The rule that decided; none if there is no rule for it, and then it is not allowed.
+    pub rule: Option<RuleRef<'a>>,
+}
+
+/// Where a rule is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RuleRef<'a> {
+    /// In a line of a file.
+    Line {
+        /// The file, as it was named.
+        file: &'a str,
+        /// The line, from 1.
+        line: usize,
+    },
+}
+
+impl Decision<'_> {
+    /// Not allowed, because no rule allows it.
+    pub const NO_RULE: Self = Self { allowed: false, rule: None };
+}
+
+impl fmt::Display for RuleRef<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Line { file, line } => write!(f, "{file}:{line}"),
+        }
+    }
+}
