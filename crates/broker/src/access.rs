@@ -2,22 +2,72 @@
 //!
 //! An [`Access`] that knows the answer gives it at once. One that must ask elsewhere returns `None`;
 //! the shard then emits an [`Ask`], parks the connection (at most one question is open for each) and
-//! reads the same packet again when the [`Answer`] has come.
+//! reads the same packet again when the [`Answer`] has come. Where nobody can wait, as when a message
+//! is to be delivered, `None` is a no: see [`Question`].
+
+use std::fmt;
+use std::sync::Arc;
 
 use ferrymq_codec::{QoS, ReasonCode};
+use ferrymq_protocol::time::Instant;
 
 use crate::identity::{ConnectionId, ShardIndex};
+use crate::listener_profile::ListenerProfile;
 use crate::peer::Peer;
 
-/// Decides questions of access, or leaves them for later.
+/// Decides questions of access, or leaves them for later. One for each shard, on its thread: it must
+/// not block.
 pub trait Access: Send {
     /// The verdict, if it is known now.
     fn decide(&mut self, asker: &Asker<'_>, question: &Question<'_>) -> Option<Verdict>;
+
+    /// Whether everybody who is let in may publish, receive, subscribe and unsubscribe: nobody is
+    /// asked then. Looked at when the shard is made, and after each
+    /// [`access_changed`](crate::Shard::access_changed).
+    fn is_open(&self) -> bool {
+        false
+    }
+
+    /// Whether the verdict that was just given holds for this asker, question and topic until the
+    /// next [`access_changed`](crate::Shard::access_changed), so that it may be remembered. Asked
+    /// for [`Question::Publish`] and [`Question::Receive`] only.
+    fn lasts(&self, asker: &Asker<'_>, question: &Question<'_>) -> bool {
+        let _ = (asker, question);
+        false
+    }
+
+    /// Whether a client that was let in may stay, now that something has changed: its user may have
+    /// been removed, disabled or given another password since. If not, its connection ends.
+    fn still_stands(&mut self, asker: &Asker<'_>) -> bool {
+        let _ = asker;
+        true
+    }
 }
 
 /// Everybody may do everything.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AllowAll;
+
+/// Who a connection is, once it is let in.
+#[derive(Clone, Debug, Default)]
+pub struct Principal {
+    /// The user name, as it was accepted: that of CONNECT, of a certificate, of a token.
+    pub username: Option<Box<str>>,
+    /// Rights of its own, which came with what it has proved; `None`: what the [`Access`] says of
+    /// its name is all.
+    pub rights: Option<Arc<dyn Rights>>,
+    /// When it must prove anew who it is: its connection ends then.
+    pub expires: Option<Instant>,
+    /// Which version of its credential was checked. Given and read by the [`Access`] alone.
+    pub stamp: u64,
+}
+
+/// Rights that somebody has brought along, in a token or in the answer of a source.
+pub trait Rights: fmt::Debug + Send + Sync {
+    /// The verdict; `None`: they say nothing about this. An [`Access`] calls this, the shard does
+    /// not.
+    fn decide(&self, asker: &Asker<'_>, question: &Question<'_>) -> Option<Verdict>;
+}
 
 /// Who wants something.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +76,14 @@ pub struct Asker<'a> {
     pub peer: Peer,
     /// The client identifier; empty while a client without one connects.
     pub client_id: &'a str,
-    /// The user name, as it was accepted.
+    /// The user name: as it was accepted or, in questions about letting it in, as the client or its
+    /// certificate says.
     pub username: Option<&'a str>,
+    /// Who it was let in as; `None`: it is being let in, or it has no name and nothing else is known
+    /// of it.
+    pub principal: Option<&'a Principal>,
+    /// What holds for the connections of its listener.
+    pub profile: &'a Arc<ListenerProfile>,
 }
 
 /// What somebody wants.
@@ -56,6 +112,11 @@ pub enum Question<'a> {
         /// Whether the message is to be retained.
         retain: bool,
     },
+    /// To be sent a message of this topic. Nobody waits for the answer: `None` is a no.
+    Receive {
+        /// The topic.
+        topic: &'a str,
+    },
     /// To subscribe.
     Subscribe {
         /// The filter, with its `$share` prefix.
@@ -63,22 +124,43 @@ pub enum Question<'a> {
         /// The highest quality of service wanted.
         qos: QoS,
     },
+    /// To unsubscribe.
+    Unsubscribe {
+        /// The filter, with its `$share` prefix.
+        filter: &'a str,
+    },
 }
 
 /// The decision on a question.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Verdict {
-    /// Yes; and in an authentication exchange, the data that ends it.
-    Allow(Option<Box<[u8]>>),
+    /// Yes.
+    Allow(Admission),
     /// No, for this reason (0x80 or more).
     Deny(ReasonCode),
     /// Not yet: the client must answer this data first. For `Authenticate` only.
     Continue(Box<[u8]>),
 }
 
+/// What comes with a yes to `Connect` and `Authenticate`. With other questions it is not looked at.
+#[derive(Clone, Debug, Default)]
+pub struct Admission {
+    /// The data that ends an authentication exchange.
+    pub data: Option<Box<[u8]>>,
+    /// Who the client is from now on; `None`: whoever it says it is, or was before.
+    pub principal: Option<Arc<Principal>>,
+}
+
 impl Verdict {
     /// Yes, and nothing else.
-    pub const YES: Self = Self::Allow(None);
+    pub const YES: Self = Self::Allow(Admission { data: None, principal: None });
+}
+
+impl Principal {
+    /// Somebody of whom nothing is known but a name.
+    pub fn named(username: &str) -> Self {
+        Self { username: Some(Box::from(username)), ..Self::default() }
+    }
 }
 
 /// A question that was left for later.
@@ -96,6 +178,10 @@ pub struct Ask {
     pub client_id: Box<str>,
     /// The user name.
     pub username: Option<Box<str>>,
+    /// Who it was let in as.
+    pub principal: Option<Arc<Principal>>,
+    /// What holds for the connections of its listener.
+    pub profile: Arc<ListenerProfile>,
     /// What is asked.
     pub question: AskedQuestion,
 }
@@ -107,25 +193,41 @@ pub enum AskedQuestion {
     Connect { password: Option<Box<[u8]>>, will_topic: Option<Box<str>> },
     Authenticate { method: Box<str>, data: Option<Box<[u8]>> },
     Publish { topic: Box<str>, qos: QoS, retain: bool },
+    Receive { topic: Box<str> },
     Subscribe { filter: Box<str>, qos: QoS },
+    Unsubscribe { filter: Box<str> },
 }
 
 impl Ask {
-    pub(crate) fn new(
-        shard: ShardIndex,
-        connection: ConnectionId,
-        request: u32,
-        asker: &Asker<'_>,
-        question: &Question<'_>,
-    ) -> Self {
-        Self {
-            shard,
-            connection,
-            request,
-            peer: asker.peer,
-            client_id: Box::from(asker.client_id),
-            username: asker.username.map(Box::from),
-            question: AskedQuestion::from(question),
+    /// Who asks.
+    pub fn asker(&self) -> Asker<'_> {
+        Asker {
+            peer: self.peer,
+            client_id: &self.client_id,
+            username: self.username.as_deref(),
+            principal: self.principal.as_deref(),
+            profile: &self.profile,
+        }
+    }
+}
+
+impl AskedQuestion {
+    /// The same as a question.
+    pub fn as_question(&self) -> Question<'_> {
+        match self {
+            Self::Connect { password, will_topic } => Question::Connect {
+                password: password.as_deref(),
+                will_topic: will_topic.as_deref(),
+            },
+            Self::Authenticate { method, data } => {
+                Question::Authenticate { method, data: data.as_deref() }
+            }
+            Self::Publish { topic, qos, retain } => {
+                Question::Publish { topic, qos: *qos, retain: *retain }
+            }
+            Self::Receive { topic } => Question::Receive { topic },
+            Self::Subscribe { filter, qos } => Question::Subscribe { filter, qos: *qos },
+            Self::Unsubscribe { filter } => Question::Unsubscribe { filter },
         }
     }
 }
@@ -143,9 +245,11 @@ impl From<&Question<'_>> for AskedQuestion {
             Question::Publish { topic, qos, retain } => {
                 Self::Publish { topic: Box::from(topic), qos, retain }
             }
+            Question::Receive { topic } => Self::Receive { topic: Box::from(topic) },
             Question::Subscribe { filter, qos } => {
                 Self::Subscribe { filter: Box::from(filter), qos }
             }
+            Question::Unsubscribe { filter } => Self::Unsubscribe { filter: Box::from(filter) },
         }
     }
 }
@@ -168,5 +272,9 @@ impl Access for AllowAll {
             Question::Authenticate { .. } => Verdict::Deny(ReasonCode::BadAuthenticationMethod),
             _ => Verdict::YES,
         })
+    }
+
+    fn is_open(&self) -> bool {
+        true
     }
 }

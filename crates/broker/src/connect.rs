@@ -10,7 +10,7 @@ use ferrymq_protocol::server::{self, Link, Received, Reply, Welcome};
 use ferrymq_protocol::time::Instant;
 use std::hash::BuildHasher;
 
-use crate::access::{Question, Verdict};
+use crate::access::{Admission, Principal, Question, Verdict};
 use crate::cause::Cause;
 use crate::connection::{Connection, Phase};
 use crate::durability::Progress;
@@ -115,7 +115,10 @@ impl Shard {
         match self.ask(id, known_id, 0, &question, now) {
             None => Step::Park,
             Some(Verdict::Deny(reason)) => self.refuse(id, connect, reason, now),
-            Some(Verdict::Allow(data)) => self.welcome(id, connect, &arrival, data, now),
+            Some(Verdict::Allow(admission)) => {
+                let data = self.admit(id, admission);
+                self.welcome(id, connect, &arrival, data, now)
+            }
             Some(Verdict::Continue(data)) => self.challenge(id, connect, raw, &data, now),
         }
     }
@@ -156,8 +159,12 @@ impl Shard {
                 self.end(id, Cause::Denied(reason), now);
                 Step::Ended
             }
-            Some(Verdict::Allow(data)) if connecting => self.authenticated(id, data, now),
-            Some(Verdict::Allow(data)) => {
+            Some(Verdict::Allow(admission)) if connecting => {
+                let data = self.admit(id, admission);
+                self.authenticated(id, data, now)
+            }
+            Some(Verdict::Allow(admission)) => {
+                let data = self.admit(id, admission);
                 self.write_auth(id, ReasonCode::Success, data.as_deref());
                 if let Some(connection) = self.connections.get_mut(id) {
                     connection.reauthenticating = false;
@@ -201,7 +208,7 @@ impl Shard {
         }
         let terms = self.effects.profiles.terms(connection.profile);
         if terms.profile.use_username_as_client_id {
-            return connection.username.clone().unwrap_or_default();
+            return connection.username().map(Box::from).unwrap_or_default();
         }
         let raw = connection.connect.as_deref().unwrap_or_default();
         match server::receive_connect(raw, &terms.limits) {
@@ -266,6 +273,17 @@ impl Shard {
             Ok(arrival) => self.welcome(id, &connect, &arrival, data, now),
             Err(reason) => self.refuse(id, &connect, reason, now),
         }
+    }
+
+    /// A client has proved who it is. The data that it is told so with.
+    fn admit(&mut self, id: ConnectionId, admission: Admission) -> Option<Box<[u8]>> {
+        let Admission { data, principal } = admission;
+        if let Some(connection) = self.connections.get_mut(id)
+            && principal.is_some()
+        {
+            connection.principal = principal;
+        }
+        data
     }
 
     fn write_auth(&mut self, id: ConnectionId, reason: ReasonCode, data: Option<&[u8]>) {
@@ -356,7 +374,7 @@ impl Shard {
             keep_alive: welcome.server_keep_alive.unwrap_or(connect.keep_alive),
             session_expiry_interval,
             session_present: welcome.session_present,
-            username: connection.username.as_deref(),
+            username: connection.username(),
             will: connect.will.as_ref().map(|will| WillSummary {
                 topic: will.topic.as_str(),
                 payload_length: will.payload.len(),
@@ -562,8 +580,8 @@ impl Shard {
         let terms = self.effects.profiles.terms(connection.profile);
         let client_id = match terms.profile.use_username_as_client_id {
             true => {
-                let username = connection.username.clone().ok_or(ReasonCode::NotAuthorized)?;
-                Cow::Owned(username.into_string())
+                let username = connection.username().ok_or(ReasonCode::NotAuthorized)?;
+                Cow::Owned(username.to_owned())
             }
             false => Cow::Borrowed(connect.client_id),
         };
@@ -616,10 +634,11 @@ fn take_username(
     match profile.identity {
         IdentitySource::None if !profile.allow_anonymous => Err(ReasonCode::NotAuthorized),
         IdentitySource::None => {
-            connection.username = connect.username.map(Box::from);
+            connection.principal =
+                connect.username.map(|username| Arc::new(Principal::named(username)));
             Ok(())
         }
-        IdentitySource::CommonName | IdentitySource::Subject => match connection.username {
+        IdentitySource::CommonName | IdentitySource::Subject => match connection.principal {
             Some(_) => Ok(()),
             None => Err(ReasonCode::BadUserNameOrPassword),
         },

@@ -9,7 +9,7 @@ use ferrymq_codec::{Delivery, PacketId};
 use ferrymq_protocol::server::{Link, Outgoing, Reply};
 use ferrymq_protocol::time::Instant;
 
-use crate::access::Verdict;
+use crate::access::{Principal, Verdict};
 use crate::durability::Progress;
 use crate::effects::Effects;
 use crate::identity::ConnectionId;
@@ -41,8 +41,9 @@ pub(crate) struct Connection {
     pub(crate) question: Option<Box<OpenQuestion>>,
     /// A CONNECT whose authentication goes on.
     pub(crate) connect: Option<Box<[u8]>>,
-    /// The user name: that of its certificate, or that of CONNECT.
-    pub(crate) username: Option<Box<str>>,
+    /// Who the client was let in as; before that, with the user name of its certificate or that of
+    /// CONNECT, who it wants to be.
+    pub(crate) principal: Option<Arc<Principal>>,
     pub(crate) opened: Instant,
     /// When its timer fires next.
     pub(crate) timer: Instant,
@@ -148,13 +149,18 @@ impl Connection {
             waiting: None,
             question: None,
             connect: None,
-            username: None,
+            principal: None,
             opened,
             timer: Instant::FAR_FUTURE,
             dirty: false,
             reauthenticating: false,
             pause: Pause::None,
         }
+    }
+
+    /// The user name of its client.
+    pub(crate) fn username(&self) -> Option<&str> {
+        self.principal.as_ref()?.username.as_deref()
     }
 
     /// Whether messages may be written to it.

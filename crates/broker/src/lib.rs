@@ -8,6 +8,7 @@
 
 mod access;
 mod acknowledge;
+mod authorize;
 mod cause;
 mod close;
 mod connect;
@@ -60,7 +61,10 @@ mod topic_tree;
 mod unwritten;
 mod will;
 
-pub use access::{Access, AllowAll, Answer, Ask, AskedQuestion, Asker, Question, Verdict};
+pub use access::{
+    Access, Admission, AllowAll, Answer, Ask, AskedQuestion, Asker, Principal, Question, Rights,
+    Verdict,
+};
 pub use cause::Cause;
 pub use directory::Directory;
 pub use durability::{Durability, LogState, Progress};
@@ -103,7 +107,7 @@ mod tests {
     #[test]
     fn idle_clients_are_small() {
         assert_eq!(size_of::<Link>(), 40);
-        assert_eq!(size_of::<Connection>(), 200);
+        assert_eq!(size_of::<Connection>(), 192);
         assert_eq!(size_of::<Session>(), 184);
         assert_eq!(size_of::<Subscription>(), 32);
     }

@@ -200,15 +200,14 @@ pub enum Summary<'a> {
 }
 
 impl<'a> Summary<'a> {
-    /// A received packet that is taken as soon as it is read. PUBLISH and SUBSCRIBE may have to wait
-    /// and be read again.
+    /// A received packet that is taken as soon as it is read. PUBLISH, SUBSCRIBE and UNSUBSCRIBE may
+    /// have to wait and be read again.
     pub(crate) fn of_simple(packet: &Packet<'a>) -> Option<Self> {
         Some(match packet {
             Packet::PubAck(ack) => Self::PubAck(ack.packet_id, ack.reason),
             Packet::PubRec(ack) => Self::PubRec(ack.packet_id, ack.reason),
             Packet::PubRel(ack) => Self::PubRel(ack.packet_id, ack.reason),
             Packet::PubComp(ack) => Self::PubComp(ack.packet_id, ack.reason),
-            Packet::Unsubscribe(unsubscribe) => Self::Unsubscribe(unsubscribe.packet_id),
             Packet::PingReq => Self::PingReq,
             Packet::Disconnect(disconnect) => Self::Disconnect(disconnect.reason),
             _ => return None,

@@ -70,7 +70,7 @@ impl Shard {
         let question = Question::Publish { topic: topic.as_str(), qos, retain: publish.retain };
         let verdict = match topic.as_str().starts_with("$SYS/") {
             true => Verdict::Deny(ReasonCode::NotAuthorized),
-            false => match self.ask_of_session(id, slot, &question, now) {
+            false => match self.ask_of_session(id, slot, 0, &question, now) {
                 Some(verdict) => verdict,
                 None => return Ok(Step::Park),
             },
@@ -485,22 +485,6 @@ impl Shard {
         if let Some(connection) = self.connections.get_mut(id) {
             connection.reply(reply, after, &mut self.effects);
         }
-    }
-
-    fn ask_of_session(
-        &mut self,
-        id: ConnectionId,
-        slot: u32,
-        question: &Question<'_>,
-        now: Instant,
-    ) -> Option<Verdict> {
-        // Taken out for the time of the question, so that its client identifier can be lent.
-        let client_id = std::mem::take(&mut self.sessions.get_mut(slot as usize)?.client_id);
-        let verdict = self.ask(id, &client_id, 0, question, now);
-        if let Some(session) = self.sessions.get_mut(slot as usize) {
-            session.client_id = client_id;
-        }
-        verdict
     }
 }
 

@@ -18,7 +18,7 @@ use foldhash::fast::FixedState;
 use hashbrown::HashTable;
 use slab::Slab;
 
-use crate::access::{Access, Answer, Ask, Asker, Question, Verdict};
+use crate::access::{Access, Ask, Principal};
 use crate::connection::{Connection, Deferred, Pause, Phase};
 use crate::directory::Directory;
 use crate::durability::{LogState, Progress};
@@ -49,6 +49,8 @@ pub struct Shard {
     pub(crate) limits: Arc<Limits>,
     pub(crate) directory: Arc<Directory>,
     pub(crate) access: Box<dyn Access>,
+    /// Whether nobody who is let in needs to be asked about.
+    pub(crate) is_open: bool,
     pub(crate) connections: Slots<Connection>,
     pub(crate) sessions: Slab<Box<Session>>,
     /// Places of sessions, by the hash of their client identifiers.
@@ -63,7 +65,7 @@ pub struct Shard {
     pub(crate) sys: SysTopics,
     pub(crate) random: u64,
     /// Which question of access was the last.
-    next_request: u32,
+    pub(crate) next_request: u32,
     /// What the log can do.
     pub(crate) log: LogState,
     pub(crate) rounds: Rounds,
@@ -149,6 +151,7 @@ impl Shard {
             ),
             limits,
             directory,
+            is_open: access.is_open(),
             access,
             connections: Slots::new(),
             sessions: Slab::new(),
@@ -196,7 +199,7 @@ impl Shard {
         let newcomer = Newcomer {
             peer: connection.peer,
             profile: Arc::clone(&self.effects.profiles.terms(connection.profile).profile),
-            certified: connection.username.take(),
+            certified: connection.username().map(Box::from),
             opened: connection.opened,
         };
         self.forget(id);
@@ -222,7 +225,7 @@ impl Shard {
         };
         connection.peer = identity.peer.unwrap_or(connection.peer);
         let profile = &self.effects.profiles.terms(connection.profile).profile;
-        connection.username = profile.certified(identity);
+        connection.principal = profile.certified(identity).map(named);
     }
 
     /// Changes the limits for what comes from now on: what connected clients were told holds until
@@ -252,7 +255,7 @@ impl Shard {
         let profile = self.effects.profiles.enter(&profile, &self.limits);
         let id = self.connections.insert(|id| Connection {
             phase,
-            username: certified,
+            principal: certified.map(named),
             ..Connection::new(id, peer, profile, opened)
         });
         self.arm_connection(id, opened.saturating_add(self.limits.connect_timeout));
@@ -306,21 +309,6 @@ impl Shard {
             Mail::DeliverShared(shared) => self.deliver_shared(*shared, now),
             Mail::Owed(owed) => self.take_owed(&owed, now),
             Mail::Barrier(round) => self.take_barrier(&round),
-        }
-    }
-
-    /// Takes the answer to a question of access.
-    pub fn answered(&mut self, answer: Answer) {
-        let Some(connection) = self.connections.get_mut(answer.connection) else {
-            return;
-        };
-        let Some(question) = &mut connection.question else {
-            return;
-        };
-        if question.open == Some(answer.request) {
-            question.open = None;
-            question.verdicts.push((question.asked, answer.verdict));
-            self.effects.readable.push(answer.connection);
         }
     }
 
@@ -574,40 +562,6 @@ impl Shard {
         }
     }
 
-    /// Asks whether a client may do something. `None`: the answer will come later, and the packet
-    /// is to be parked. `nth` tells the questions of one packet apart.
-    pub(crate) fn ask(
-        &mut self,
-        id: ConnectionId,
-        client_id: &str,
-        nth: usize,
-        question: &Question<'_>,
-        now: Instant,
-    ) -> Option<Verdict> {
-        let connection = self.connections.get_mut(id)?;
-        if let Some(known) = &connection.question
-            && let Ok(place) = known.verdicts.binary_search_by_key(&nth, |(asked, _)| *asked)
-            && let Some((_, verdict)) = known.verdicts.get(place)
-        {
-            return Some(verdict.clone());
-        }
-        let asker =
-            Asker { peer: connection.peer, client_id, username: connection.username.as_deref() };
-        if let Some(verdict) = self.access.decide(&asker, question) {
-            return Some(verdict);
-        }
-        self.next_request = self.next_request.wrapping_add(1);
-        let request = self.next_request;
-        let deadline = now.saturating_add(self.limits.answer_timeout);
-        let known = connection.question.get_or_insert_default();
-        known.open = Some(request);
-        known.asked = nth;
-        known.deadline = deadline;
-        self.effects.asks.push(Ask::new(self.index, id, request, &asker, question));
-        self.arm_connection(id, deadline);
-        None
-    }
-
     /// Makes a connection's timer fire at `deadline` or earlier.
     pub(crate) fn arm_connection(&mut self, id: ConnectionId, deadline: Instant) {
         let deadline = deadline.min(self.timers.time().saturating_add(TIMER_HORIZON));
@@ -728,7 +682,7 @@ impl Shard {
             Packet::PubRel(ack) => self.pubrel(id, ack),
             Packet::PubComp(ack) => self.pubcomp(id, ack, now),
             Packet::Subscribe(subscribe) => return Ok(self.subscribe(id, subscribe, now)),
-            Packet::Unsubscribe(unsubscribe) => self.unsubscribe(id, unsubscribe),
+            Packet::Unsubscribe(unsubscribe) => return Ok(self.unsubscribe(id, unsubscribe, now)),
             Packet::PingReq => self.pingreq(id),
             Packet::Disconnect(disconnect) => {
                 self.disconnected(id, disconnect, now)?;
@@ -742,6 +696,11 @@ impl Shard {
         }
         Ok(Step::Done)
     }
+}
+
+/// Somebody of whom a name is known.
+fn named(username: Box<str>) -> Arc<Principal> {
+    Arc::new(Principal { username: Some(username), ..Principal::default() })
 }
 
 pub(crate) fn session_of(

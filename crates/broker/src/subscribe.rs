@@ -33,8 +33,8 @@ impl Shard {
         subscribe: &Subscribe<'_>,
         now: Instant,
     ) -> Step {
-        let client_id = self.client_id_of(id);
-        let Some(profile) = self.profile(id).map(Arc::clone) else {
+        let (Some(place), Some(profile)) = (self.place_of(id), self.profile(id).map(Arc::clone))
+        else {
             return Step::Ended;
         };
         let mut wanted = Vec::with_capacity(subscribe.filters.len());
@@ -51,7 +51,7 @@ impl Shard {
                 Ok(filter) => {
                     let question =
                         Question::Subscribe { filter: &filter, qos: options.maximum_qos };
-                    match self.ask(id, &client_id, nth, &question, now) {
+                    match self.ask_of_session(id, place.slot, nth, &question, now) {
                         Some(verdict) => (filter, verdict),
                         None => return Step::Park,
                     }
@@ -59,11 +59,9 @@ impl Shard {
             };
             wanted.push((filter, options, verdict));
         }
-        let Some(place) = self.place_of(id) else {
-            return Step::Ended;
-        };
         let durable = self.session(place).is_some_and(|session| session.durable);
         let lacks_space = durable && self.lacks_space();
+        let client_id = self.client_id_of(id);
         let identifier = subscribe.properties.subscription_identifiers().next();
         if self.effects.notices.wants(Interests::PACKETS) {
             self.effects.notices.received(id, Summary::Subscribe(subscribe.packet_id));
@@ -100,23 +98,41 @@ impl Shard {
         Step::Done
     }
 
-    /// A client unsubscribes. What was on its way to it still arrives.
-    pub(crate) fn unsubscribe(&mut self, id: ConnectionId, unsubscribe: &Unsubscribe<'_>) {
+    /// A client unsubscribes: from nothing before all its filters are decided on. What was on its
+    /// way to it still arrives.
+    pub(crate) fn unsubscribe(
+        &mut self,
+        id: ConnectionId,
+        unsubscribe: &Unsubscribe<'_>,
+        now: Instant,
+    ) -> Step {
         let (Some(place), Some(profile)) = (self.place_of(id), self.profile(id).map(Arc::clone))
         else {
-            return;
+            return Step::Ended;
         };
-        let reasons = unsubscribe
-            .filters
-            .iter()
-            .map(|filter| {
-                let Ok(filter) = profile.mount_point.mount_filter(filter) else {
-                    return ReasonCode::NoSubscriptionExisted;
-                };
+        let mut unwanted = Vec::with_capacity(unsubscribe.filters.len());
+        for (nth, filter) in unsubscribe.filters.iter().enumerate() {
+            let Ok(filter) = profile.mount_point.mount_filter(filter) else {
+                unwanted.push((Cow::Borrowed(filter.as_str()), NO_SUBSCRIPTION));
+                continue;
+            };
+            let question = Question::Unsubscribe { filter: &filter };
+            let Some(verdict) = self.ask_of_session(id, place.slot, nth, &question, now) else {
+                return Step::Park;
+            };
+            unwanted.push((filter, verdict));
+        }
+        if self.effects.notices.wants(Interests::PACKETS) {
+            self.effects.notices.received(id, Summary::Unsubscribe(unsubscribe.packet_id));
+        }
+        let reasons = unwanted
+            .into_iter()
+            .map(|(filter, verdict)| {
                 let filter = TopicFilter::trusted(&filter);
-                let reason = match self.remove_subscription(place, filter) {
-                    true => ReasonCode::Success,
-                    false => ReasonCode::NoSubscriptionExisted,
+                let reason = match verdict {
+                    Verdict::Deny(reason) => reason,
+                    _ if self.remove_subscription(place, filter) => ReasonCode::Success,
+                    _ => ReasonCode::NoSubscriptionExisted,
                 };
                 if let Some(session) = session_of(&mut self.sessions, place)
                     && self.effects.notices.wants(Interests::SUBSCRIPTIONS)
@@ -129,6 +145,7 @@ impl Shard {
             })
             .collect();
         self.answer(id, place, Reply::UnsubAck(unsubscribe.packet_id, reasons));
+        Step::Done
     }
 
     /// Sends retained messages to new subscriptions, a page each.
@@ -319,5 +336,7 @@ impl Shard {
     }
 }
 
+/// The verdict on filters that no topic of the client matches.
+const NO_SUBSCRIPTION: Verdict = Verdict::Deny(ReasonCode::NoSubscriptionExisted);
 /// The verdict on filters beyond those that one packet may have.
 const TOO_MANY: Verdict = Verdict::Deny(ReasonCode::QuotaExceeded);

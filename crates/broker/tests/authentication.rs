@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ferrymq_broker::{
-    Access, AllowAll, Asker, IdentitySource, Limits, ListenerProfile, Question, Verdict,
+    Access, Admission, AllowAll, Asker, IdentitySource, Limits, ListenerProfile, Question, Verdict,
 };
 use ferrymq_codec::{Packet, Property, ReasonCode, Version};
 use world::{AskLater, Client, Connecting, Got, World, qos1};
@@ -23,7 +23,10 @@ impl Access for Steps {
         assert_eq!(asker.client_id, "client");
         Some(match (*method, *data) {
             ("steps", Some(b"open")) => Verdict::Continue(Box::from(&b"and?"[..])),
-            ("steps", Some(b"sesame")) => Verdict::Allow(Some(Box::from(&b"welcome"[..]))),
+            ("steps", Some(b"sesame")) => Verdict::Allow(Admission {
+                data: Some(Box::from(&b"welcome"[..])),
+                ..Admission::default()
+            }),
             ("steps", _) => Verdict::Deny(ReasonCode::NotAuthorized),
             _ => Verdict::Deny(ReasonCode::BadAuthenticationMethod),
         })
