@@ -11,10 +11,13 @@
 
 mod action;
 mod decision;
+mod grants;
 mod mistake;
+pub mod token;
 mod who;
 
 pub use action::Action;
 pub use decision::{Decision, RuleRef};
+pub use grants::{Grant, GrantError, Grants, RULES_MAXIMUM, rules_of_json};
 pub use mistake::Mistake;
 pub use who::Who;
