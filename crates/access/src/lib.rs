@@ -13,6 +13,7 @@ mod action;
 mod decision;
 mod grants;
 mod mistake;
+pub mod password;
 pub mod token;
 mod who;
 
