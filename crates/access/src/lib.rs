@@ -14,6 +14,7 @@ mod decision;
 mod grants;
 mod mistake;
 pub mod password;
+pub mod scram;
 pub mod token;
 mod who;
 
