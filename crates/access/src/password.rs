@@ -4,6 +4,7 @@
 //! the hash of each user. To check a password costs what its hash asks for, milliseconds up to a
 //! second, so it belongs on a thread that serves no client.
 
+mod blowfish;
 mod edit;
 mod file;
 mod hash;

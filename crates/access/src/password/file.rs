@@ -6,6 +6,7 @@ use std::hint::black_box;
 
 use super::hash::Hash;
 use crate::mistake::Mistake;
+use crate::scram::StoredKeys;
 
 /// The users of a password file.
 #[derive(Clone, Debug, Default)]
@@ -87,6 +88,16 @@ impl PasswordFile {
     /// The [`Hash::stamp`] of a user, if there is one: what [`Check::Right`] would say now.
     pub fn stamp(&self, username: &str) -> Option<u64> {
         self.users.get(username).map(Hash::stamp)
+    }
+
+    /// The keys for SCRAM-SHA-256 of a user that has such.
+    pub fn scram_keys(&self, username: &str) -> Option<StoredKeys> {
+        self.users.get(username)?.scram_keys()
+    }
+
+    /// Keys for SCRAM-SHA-256 of any user that has such: decoys are made like them.
+    pub fn any_scram_keys(&self) -> Option<StoredKeys> {
+        self.users.values().find_map(Hash::scram_keys)
     }
 
     /// The names of the users, in no order.

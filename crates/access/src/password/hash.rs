@@ -5,6 +5,8 @@
 //! | `$6$salt$hash` | SHA-512 of password and salt; verified only, for it is too fast to be safe |
 //! | `$7$iterations$salt$hash` | PBKDF2 with HMAC-SHA-512 |
 //! | `$argon2id$v=19$m=…,t=…,p=…$salt$hash` | Argon2id (RFC 9106) |
+//! | `$scram-sha-256$iterations$salt$stored$server` | what SCRAM needs (RFC 5802): [`StoredKeys`] |
+//! | `$2b$cost$salthash`, `$2a$`, `$2y$` | bcrypt; verified only |
 
 use std::fmt;
 use std::hash::{DefaultHasher, Hasher};
@@ -18,6 +20,9 @@ use ring::{digest, pbkdf2};
 use subtle::ConstantTimeEq;
 use thiserror::Error;
 use zeroize::Zeroizing;
+
+use super::blowfish;
+use crate::scram::{ITERATIONS_MAXIMUM, ITERATIONS_MINIMUM, KeysError, SALT_BYTES, StoredKeys};
 
 /// What is kept of a password.
 ///
@@ -44,6 +49,12 @@ pub enum Scheme {
         /// How often it goes over that memory.
         passes: u32,
     },
+    /// What SCRAM-SHA-256 needs, with which a password that is sent as such is checked too. Only we
+    /// read it.
+    ScramSha256 {
+        /// How often the function is applied.
+        iterations: NonZeroU32,
+    },
 }
 
 /// Why text is not a hash that can be verified, or a hash cannot be made.
@@ -54,7 +65,9 @@ pub enum HashError {
     #[error("the password is not hashed; `ferrymq passwd -U FILE` hashes all passwords of a file")]
     PlainText,
     /// It begins with `$`, and what follows is not known.
-    #[error("the kind of hash is not known; known are $argon2id$, $7$ and $6$")]
+    #[error(
+        "the kind of hash is not known; known are $argon2id$, $7$, $6$, $scram-sha-256$ and $2b$"
+    )]
     UnknownKind,
     /// Something is missing, or something is too much.
     #[error("the hash is not complete; set the password again with `ferrymq passwd`")]
@@ -64,10 +77,16 @@ pub enum HashError {
     Damaged,
     /// A cost that is zero, no number, or more than anybody should have to pay for a login.
     #[error(
-        "the cost of the hash is out of range: up to {MAX_ITERATIONS} iterations for $7$, and for \
-         $argon2id$ up to {MAX_MEMORY} KiB, {MAX_PASSES} passes and {MAX_LANES} lanes"
+        "the cost of the hash is out of range: up to {MAX_ITERATIONS} iterations for $7$, from \
+         {ITERATIONS_MINIMUM} to {ITERATIONS_MAXIMUM} for $scram-sha-256$, a cost of up to \
+         {most} for $2b$, and for $argon2id$ up to {MAX_MEMORY} KiB, {MAX_PASSES} passes and \
+         {MAX_LANES} lanes",
+        most = blowfish::COST_MAXIMUM
     )]
     Cost,
+    /// A password that cannot be prepared for SCRAM.
+    #[error("the password has characters that SCRAM does not allow (RFC 4013), or is no UTF-8")]
+    Characters,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +94,8 @@ enum Kind {
     Sha512,
     Pbkdf2 { iterations: NonZeroU32 },
     Argon2id { memory: u32, passes: u32, lanes: u32 },
+    ScramSha256 { iterations: NonZeroU32 },
+    Bcrypt { cost: u32 },
 }
 
 impl Scheme {
@@ -92,6 +113,7 @@ impl Scheme {
             // Mosquitto before 2.1 reads this length and no other.
             Self::Pbkdf2 { .. } => 12,
             Self::Argon2id { .. } => 16,
+            Self::ScramSha256 { .. } => SALT_BYTES,
         }
     }
 }
@@ -104,6 +126,7 @@ impl Hash {
             Scheme::Argon2id { memory, passes } => {
                 (Kind::Argon2id { memory, passes, lanes: 1 }, ARGON2_LENGTH)
             }
+            Scheme::ScramSha256 { iterations } => (Kind::ScramSha256 { iterations }, SCRAM_LENGTH),
         };
         kind.check()?;
         check_length(salt, SALT_LENGTHS)?;
@@ -114,11 +137,15 @@ impl Hash {
 
     /// Reads a hash as it stands in a file.
     pub fn parse(text: &str) -> Result<Self, HashError> {
+        if text.starts_with("$scram-sha-256$") {
+            return Self::parse_scram(text);
+        }
         let mut parts = text.strip_prefix('$').ok_or(HashError::PlainText)?.split('$');
         let kind = match parts.next() {
             Some("6") => Kind::Sha512,
             Some("7") => Kind::Pbkdf2 { iterations: number(parts.next())? },
             Some("argon2id") => argon2_kind(parts.next(), parts.next())?,
+            Some("2a" | "2b" | "2y") => return Self::parse_bcrypt(parts),
             _ => return Err(HashError::UnknownKind),
         };
         kind.check()?;
@@ -130,6 +157,34 @@ impl Hash {
         let digest = Zeroizing::new(decode(digest)?);
         check_length(&digest, if kind.is_argon2() { ARGON2_LENGTHS } else { SHA512_LENGTHS })?;
         Ok(Self { kind, salt: salt.into_boxed_slice(), digest })
+    }
+
+    fn parse_scram(text: &str) -> Result<Self, HashError> {
+        let keys = StoredKeys::parse(text).map_err(|error| match error {
+            KeysError::Iterations => HashError::Cost,
+            _ => HashError::Damaged,
+        })?;
+        let kind = Kind::ScramSha256 { iterations: keys.iterations() };
+        let digest = Zeroizing::new([*keys.stored_key(), *keys.server_key()].concat());
+        Ok(Self { kind, salt: Box::from(keys.salt()), digest })
+    }
+
+    fn parse_bcrypt<'a>(mut parts: impl Iterator<Item = &'a str>) -> Result<Self, HashError> {
+        let kind = Kind::Bcrypt { cost: number(parts.next())?.get() };
+        kind.check()?;
+        let (Some(text), None) = (parts.next(), parts.next()) else {
+            return Err(HashError::Incomplete);
+        };
+        let (salt, digest) = blowfish::decode(text).ok_or(HashError::Damaged)?;
+        Ok(Self { kind, salt: salt.into(), digest: Zeroizing::new(digest) })
+    }
+
+    /// The keys for SCRAM-SHA-256, if this is what was kept.
+    pub fn scram_keys(&self) -> Option<StoredKeys> {
+        let Kind::ScramSha256 { iterations } = self.kind else {
+            return None;
+        };
+        StoredKeys::from_parts(iterations, &self.salt, &self.digest)
     }
 
     /// Whether this is the hash of that password. It takes as long for a wrong one as for the right.
@@ -152,6 +207,8 @@ impl Hash {
             Kind::Sha512 => [6, 0, 0, 0],
             Kind::Pbkdf2 { iterations } => [7, iterations.get(), 0, 0],
             Kind::Argon2id { memory, passes, lanes } => [8, memory, passes, lanes],
+            Kind::ScramSha256 { iterations } => [9, iterations.get(), 0, 0],
+            Kind::Bcrypt { cost } => [10, cost, 0, 0],
         }
     }
 
@@ -182,6 +239,12 @@ impl Hash {
                 STANDARD.encode(&self.salt).trim_end_matches('='),
                 STANDARD.encode(&self.digest).trim_end_matches('=')
             ),
+            Kind::ScramSha256 { .. } => {
+                self.scram_keys().map(|keys| keys.to_text()).unwrap_or_default()
+            }
+            Kind::Bcrypt { cost } => {
+                format!("$2b${cost:02}${}", blowfish::encode(&self.salt, &self.digest))
+            }
         };
         Zeroizing::new(text)
     }
@@ -208,6 +271,12 @@ impl Kind {
                     && (1..=MAX_LANES).contains(&lanes)
                     && memory >= 8 * lanes
             }
+            Self::ScramSha256 { iterations } => {
+                (ITERATIONS_MINIMUM..=ITERATIONS_MAXIMUM).contains(&iterations.get())
+            }
+            Self::Bcrypt { cost } => {
+                (blowfish::COST_MINIMUM..=blowfish::COST_MAXIMUM).contains(&cost)
+            }
         };
         if is_fine { Ok(()) } else { Err(HashError::Cost) }
     }
@@ -231,6 +300,16 @@ impl Kind {
                 let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
                 let made = argon2.hash_password_into(password, salt, hash);
                 made.map_err(|_| HashError::Cost)?;
+            }
+            Self::ScramSha256 { iterations } => {
+                let keys = StoredKeys::make(password, salt, iterations.get());
+                let keys = keys.map_err(|_| HashError::Characters)?;
+                let both = Zeroizing::new([*keys.stored_key(), *keys.server_key()].concat());
+                hash.copy_from_slice(both.get(..hash.len()).ok_or(HashError::Damaged)?);
+            }
+            Self::Bcrypt { cost } => {
+                let made = blowfish::derive(cost, salt, password).ok_or(HashError::Damaged)?;
+                hash.copy_from_slice(made.get(..hash.len()).ok_or(HashError::Damaged)?);
             }
         }
         Ok(())
@@ -278,6 +357,7 @@ const MAX_LANES: u32 = 64;
 
 const SHA512_LENGTH: usize = 64;
 const ARGON2_LENGTH: usize = 32;
+const SCRAM_LENGTH: usize = 64;
 const SALT_LENGTHS: (usize, usize) = (1, 128);
 const ARGON2_SALT_LENGTHS: (usize, usize) = (8, 128);
 const SHA512_LENGTHS: (usize, usize) = (SHA512_LENGTH, SHA512_LENGTH);
@@ -287,8 +367,12 @@ const ARGON2_LENGTHS: (usize, usize) = (16, 128);
 mod tests {
     use super::*;
 
-    fn cheap() -> [Scheme; 2] {
-        [Scheme::pbkdf2(NonZeroU32::new(3).unwrap()), Scheme::Argon2id { memory: 32, passes: 2 }]
+    fn cheap() -> [Scheme; 3] {
+        [
+            Scheme::pbkdf2(NonZeroU32::new(3).unwrap()),
+            Scheme::Argon2id { memory: 32, passes: 2 },
+            Scheme::ScramSha256 { iterations: NonZeroU32::new(4096).unwrap() },
+        ]
     }
 
     #[test]
@@ -318,6 +402,9 @@ mod tests {
             "$argon2id$v=19$m=47104,t=1,p=1$AAECAwQFBgcICQoLDA0ODw$xxuYwI+13bVHdUEt7P6fmkwDElhr3OQ1I9SEzZuLq9s",
             "$argon2id$v=19$m=256,t=3,p=4$AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIjJCUmJygp\
              KissLS4vMDEyMzQ1Njc4OTo7PD0+Pw$SdvNNOYckzPudnaE1mjVIgHfGjgJBckSzZ3u8DSvIlX89HBm+xYi3w+jhEySq8zchQ7/w7qQuXxXudVn8dgChA",
+            // libxcrypt 4.4
+            "$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e",
+            "$2b$05$abcdefghijklmnopqrstuuHNbAKRhpaujgo33bRWs.NLUTJO3lOy2",
         ];
         for text in rows {
             let hash = Hash::parse(text).unwrap();
@@ -328,8 +415,19 @@ mod tests {
     }
 
     #[test]
+    fn bcrypt_looks_at_the_first_72_bytes_alone() {
+        // libxcrypt 4.4 made this of 80 letters.
+        let text = "$2a$04$abcdefghijklmnopqrstuubzadhGtS2zEF.gu0yd0opP6cVzb.e0i";
+        let hash = Hash::parse(text).unwrap();
+        assert!(hash.verify(&[b'x'; 80]));
+        assert!(hash.verify(&[b'x'; 72]));
+        assert!(!hash.verify(&[b'x'; 71]));
+        assert!(!hash.verify(b""));
+    }
+
+    #[test]
     fn stamp_changes_with_salt_password_and_cost() {
-        let [pbkdf2, argon2] = cheap();
+        let [pbkdf2, argon2, scram] = cheap();
         let more = Scheme::pbkdf2(NonZeroU32::new(4).unwrap());
         let stamps = [
             Hash::make(pbkdf2, b"a", &[1; 12]),
@@ -337,6 +435,7 @@ mod tests {
             Hash::make(pbkdf2, b"b", &[1; 12]),
             Hash::make(more, b"a", &[1; 12]),
             Hash::make(argon2, b"a", &[1; 16]),
+            Hash::make(scram, b"a", &[1; 16]),
         ]
         .map(|hash| hash.unwrap().stamp());
         let different: std::collections::BTreeSet<_> = stamps.iter().collect();
@@ -380,6 +479,15 @@ mod tests {
             (format!("$argon2id$v=19$m=4294967295,t=1,p=1${salt}${hash}"), HashError::Cost),
             (format!("$argon2id$v=19$m=64,t=1,p=9${salt}${hash}"), HashError::Cost),
             (format!("$argon2id$v=19$m=64,t=65,p=1${salt}${hash}"), HashError::Cost),
+            ("$2b$04$short".into(), HashError::Damaged),
+            ("$2b$04".into(), HashError::Incomplete),
+            ("$2x$04$".into(), HashError::UnknownKind),
+            (
+                "$2b$17$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e".into(),
+                HashError::Cost,
+            ),
+            (format!("$scram-sha-256$4095${salt}${hash}${hash}"), HashError::Cost),
+            (format!("$scram-sha-256$4096${salt}${hash}"), HashError::Damaged),
         ];
         for (text, error) in rows {
             assert_eq!(Hash::parse(&text), Err(error), "{text}");
@@ -388,7 +496,7 @@ mod tests {
 
     #[test]
     fn debug_output_shows_neither_salt_nor_hash() {
-        let [pbkdf2, _] = cheap();
+        let [pbkdf2, ..] = cheap();
         let hash = Hash::make(pbkdf2, b"a", &[1; 12]).unwrap();
         assert_eq!(format!("{hash:?}"), "Hash { kind: Pbkdf2 { iterations: 3 }, .. }");
     }

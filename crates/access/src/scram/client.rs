@@ -5,10 +5,10 @@ use std::num::NonZeroU32;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::bounds::{ITERATIONS_MAXIMUM, ITERATIONS_MINIMUM, NONCE_BYTES};
 use super::error::ScramError;
 use super::keys::{KEY_BYTES, client_key, hash, keyed, prepared, salted, server_key, xor};
 use super::message::{Attributes, decoded, encoded, escaped, is_nonce, text};
-use super::{ITERATIONS_MAXIMUM, ITERATIONS_MINIMUM, NONCE_BYTES};
 
 /// One exchange, from [`first`](Self::first) over [`answer`](Self::answer) to
 /// [`finish`](Self::finish).

@@ -1,6 +1,6 @@
 //! What can go wrong in an exchange.
 
-use super::{ITERATIONS_MAXIMUM, ITERATIONS_MINIMUM};
+use super::bounds::{ITERATIONS_MAXIMUM, ITERATIONS_MINIMUM};
 
 /// Why an exchange ends without success. Nothing of a secret is in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -9,8 +9,8 @@ use ring::{digest, hmac, pbkdf2};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::bounds::{ITERATIONS_MAXIMUM, ITERATIONS_MINIMUM};
 use super::error::KeysError;
-use super::{ITERATIONS_MAXIMUM, ITERATIONS_MINIMUM};
 
 /// What a server keeps of a password [RFC 5802, section 3]. As text it is
 /// `$scram-sha-256$iterations$salt$stored$server`, with the last three in base64.
@@ -64,6 +64,25 @@ impl StoredKeys {
         let [salt, stored, server] =
             [&self.salt[..], &self.stored, &self.server].map(|bytes| STANDARD.encode(bytes));
         format!("{PREFIX}{}${salt}${stored}${server}", self.iterations)
+    }
+
+    /// Keys whose parts were kept elsewhere: the stored key and the server's, one after the other.
+    pub(crate) fn from_parts(iterations: NonZeroU32, salt: &[u8], keys: &[u8]) -> Option<Self> {
+        let (stored, server) = keys.split_at_checked(KEY_BYTES)?;
+        let (stored, server) = (stored.try_into().ok()?, server.try_into().ok()?);
+        Some(Self { iterations, salt: Box::from(salt), stored, server })
+    }
+
+    pub(crate) fn salt(&self) -> &[u8] {
+        &self.salt
+    }
+
+    pub(crate) fn stored_key(&self) -> &[u8; KEY_BYTES] {
+        &self.stored
+    }
+
+    pub(crate) fn server_key(&self) -> &[u8; KEY_BYTES] {
+        &self.server
     }
 
     /// How often the hash is applied.

@@ -4,7 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::MESSAGE_MAXIMUM_BYTES;
+use super::bounds::MESSAGE_MAXIMUM_BYTES;
 use super::error::ScramError;
 
 /// A message as text.

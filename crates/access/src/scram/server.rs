@@ -2,10 +2,10 @@
 
 use subtle::ConstantTimeEq;
 
+use super::bounds::{ITERATIONS, NONCE_BYTES, SALT_BYTES};
 use super::error::ScramError;
 use super::keys::{KEY_BYTES, StoredKeys, hash, keyed, xor};
 use super::message::{Attributes, decoded, encoded, is_nonce, text, unescaped};
-use super::{ITERATIONS, NONCE_BYTES, SALT_BYTES};
 
 /// An exchange that a client has begun, and that its next message ends.
 ///
