@@ -22,6 +22,25 @@ pub enum RuleRef<'a> {
         /// The line, from 1.
         line: usize,
     },
+    /// A rule of a role of dynamic security.
+    Role {
+        /// The role.
+        role: &'a str,
+        /// What the rule is for, such as `publishClientSend`.
+        acl_type: &'a str,
+        /// The topic of the rule.
+        topic: &'a str,
+    },
+    /// A role of dynamic security that forbids to subscribe with wildcards.
+    NoWildcardSubscriptions {
+        /// The role.
+        role: &'a str,
+    },
+    /// What holds in dynamic security where no rule says anything.
+    DefaultAccess {
+        /// For what, such as `publishClientSend`.
+        acl_type: &'a str,
+    },
 }
 
 impl Decision<'_> {
@@ -33,6 +52,13 @@ impl fmt::Display for RuleRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Line { file, line } => write!(f, "{file}:{line}"),
+            Self::Role { role, acl_type, topic } => {
+                write!(f, "role {role}, {acl_type} {topic}")
+            }
+            Self::NoWildcardSubscriptions { role } => {
+                write!(f, "role {role}, allowwildcardsubs false")
+            }
+            Self::DefaultAccess { acl_type } => write!(f, "default access, {acl_type}"),
         }
     }
 }

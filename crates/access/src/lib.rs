@@ -11,6 +11,7 @@
 
 mod action;
 mod decision;
+pub mod dynamic_security;
 mod grants;
 mod mistake;
 pub mod password;
