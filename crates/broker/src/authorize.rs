@@ -21,7 +21,10 @@ impl Shard {
         };
         if question.open == Some(answer.request) {
             question.open = None;
-            question.verdicts.push((question.asked, answer.verdict));
+            match question.asked {
+                Some(nth) => question.verdicts.push((nth, answer.verdict)),
+                None => connection.question = None,
+            }
             self.effects.readable.push(answer.connection);
         }
     }
@@ -76,7 +79,6 @@ impl Shard {
         if let Some(verdict) = self.access.decide(&asker, question) {
             return Some(verdict);
         }
-        self.next_request = self.next_request.wrapping_add(1);
         let request = self.next_request;
         let ask = Ask {
             shard: self.index,
@@ -90,11 +92,12 @@ impl Shard {
             question: AskedQuestion::from(question),
         };
         self.effects.asks.push(ask);
+        self.next_request = request.wrapping_add(1);
         let deadline = now.saturating_add(self.limits.answer_timeout);
         if let Some(connection) = self.connections.get_mut(id) {
             let known = connection.question.get_or_insert_default();
             known.open = Some(request);
-            known.asked = nth;
+            known.asked = Some(nth);
             known.deadline = deadline;
         }
         self.arm_connection(id, deadline);
@@ -120,6 +123,13 @@ impl Shard {
             session.client_id = client_id;
         }
         verdict
+    }
+
+    /// The number of the next question, which no other question of the connection has.
+    pub(crate) const fn next_request(&mut self) -> u32 {
+        let request = self.next_request;
+        self.next_request = request.wrapping_add(1);
+        request
     }
 }
 

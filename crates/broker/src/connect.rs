@@ -13,6 +13,7 @@ use std::hash::BuildHasher;
 use crate::access::{Admission, Principal, Question, Verdict};
 use crate::cause::Cause;
 use crate::connection::{Connection, Phase};
+use crate::control_request::is_control;
 use crate::durability::Progress;
 use crate::identity::{ConnectionId, RecordNumber, SessionNumber, SessionRef};
 use crate::listener_profile::{IdentitySource, ListenerProfile};
@@ -92,8 +93,8 @@ impl Shard {
         }
         let will_topic = connect.will.as_ref().map(|will| profile.mount_point.mount(will.topic));
         let will_topic = match will_topic.transpose() {
-            // [MQTT-3.1.2-8] would let a client speak for the broker.
-            Ok(Some(topic)) if topic.starts_with("$SYS/") => {
+            // [MQTT-3.1.2-8] would let a client speak for the broker, or to it when it has gone.
+            Ok(Some(topic)) if topic.starts_with("$SYS/") || is_control(&topic) => {
                 return self.refuse(id, connect, ReasonCode::NotAuthorized, now);
             }
             Ok(topic) => topic,

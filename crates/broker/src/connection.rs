@@ -109,8 +109,8 @@ pub(crate) enum Deferred {
 pub(crate) struct OpenQuestion {
     /// The request whose answer is missing.
     pub(crate) open: Option<u32>,
-    /// Which question of the packet that is.
-    pub(crate) asked: usize,
+    /// Which question of the packet that is; `None`: it is no question but a request to the broker.
+    pub(crate) asked: Option<usize>,
     /// When the answer is taken for a no.
     pub(crate) deadline: Instant,
     /// The questions of the packet that were answered late.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use ferrymq_protocol::time::Instant;
 
 use crate::access::Ask;
+use crate::control_request::ControlRequest;
 use crate::directory::Directory;
 use crate::durability::{Durability, Progress};
 use crate::identity::{ConnectionId, Epoch, Partition, RecordNumber, SessionNumber, ShardIndex};
@@ -29,6 +30,7 @@ pub(crate) struct Effects {
     pub(crate) outbox: Outbox,
     pub(crate) fetches: Vec<Fetch>,
     pub(crate) asks: Vec<Ask>,
+    pub(crate) controls: Vec<ControlRequest>,
     /// Connections with something to write.
     pub(crate) dirty: Vec<ConnectionId>,
     /// Connections to be flushed as far as possible, and closed.
@@ -73,6 +75,7 @@ impl Effects {
             notices,
             fetches: Vec::new(),
             asks: Vec::new(),
+            controls: Vec::new(),
             dirty: Vec::new(),
             closing: Vec::new(),
             readable: Vec::new(),

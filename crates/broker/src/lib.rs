@@ -13,6 +13,8 @@ mod cause;
 mod close;
 mod connect;
 mod connection;
+mod control;
+mod control_request;
 mod directory;
 mod durability;
 mod effects;
@@ -66,6 +68,7 @@ pub use access::{
     Verdict,
 };
 pub use cause::Cause;
+pub use control_request::{ControlAnswer, ControlRequest, ControlResponse};
 pub use directory::Directory;
 pub use durability::{Durability, LogState, Progress};
 pub use identity::{

@@ -15,6 +15,7 @@ use ferrymq_protocol::time::Instant;
 use crate::access::{Question, Verdict};
 use crate::cause::Cause;
 use crate::connection::Phase;
+use crate::control_request::is_control;
 use crate::durability::{Durability, LogState, Progress};
 use crate::identity::{ConnectionId, GroupNumber, RecordNumber, SessionNumber, ShardIndex};
 use crate::mail::{Mail, Owed, Shared};
@@ -101,6 +102,11 @@ impl Shard {
             metrics.no_space_refused.add(1);
             let reason = ReasonCode::QuotaExceeded;
             return Ok(self.refuse_message(id, slot, publish.delivery, reason, now));
+        }
+        if is_control(topic.as_str()) {
+            self.acknowledge(id, slot, publish.delivery, ReasonCode::Success, Progress::default());
+            self.control(id, publish, topic, now);
+            return Ok(Step::Done);
         }
         let Distributed { after, matched } = self.distribute_for(publish, topic, publisher, now);
         let reason = if matched { ReasonCode::Success } else { ReasonCode::NoMatchingSubscribers };
@@ -385,7 +391,7 @@ impl Shard {
         Some(self.effects.record(Record::Message { message, targets }))
     }
 
-    fn deliver_to(
+    pub(crate) fn deliver_to(
         &mut self,
         target: &Target,
         parcel: &mut Parcel<'_>,

@@ -64,7 +64,7 @@ pub struct Shard {
     pub(crate) sweep: Option<Cursor>,
     pub(crate) sys: SysTopics,
     pub(crate) random: u64,
-    /// Which question of access was the last.
+    /// The number of the next question of access.
     pub(crate) next_request: u32,
     /// What the log can do.
     pub(crate) log: LogState,

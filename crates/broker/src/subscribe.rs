@@ -186,7 +186,7 @@ impl Shard {
         }
     }
 
-    fn place_of(&self, id: ConnectionId) -> Option<SessionRef> {
+    pub(crate) fn place_of(&self, id: ConnectionId) -> Option<SessionRef> {
         let slot = self.connections.get(id)?.session?;
         self.sessions.get(slot as usize).map(|session| session.place)
     }

@@ -10,7 +10,8 @@ use ferrymq_broker::{
     Access, Admission, AllowAll, Asker, IdentitySource, Limits, ListenerProfile, Question, Verdict,
 };
 use ferrymq_codec::{Packet, Property, ReasonCode, Version};
-use world::{AskLater, Client, Connecting, Got, World, qos1};
+use world::access::AskLater;
+use world::{Client, Connecting, Got, World, qos1};
 
 /// Wants `open`, then `sesame`.
 struct Steps;

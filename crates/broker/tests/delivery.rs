@@ -8,7 +8,8 @@ use std::time::Duration;
 use ferrymq_broker::{Limits, Verdict};
 use ferrymq_codec::{Delivery, Packet, Property, QoS, ReasonCode, Version};
 use std::num::NonZeroU16;
-use world::{AskLater, Client, Connecting, Got, World, qos1, qos2};
+use world::access::AskLater;
+use world::{Client, Connecting, Got, World, qos1, qos2};
 
 const SHARDS: u16 = 3;
 

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use ferrymq_broker::{AllowAll, Limits, LogState, Verdict};
 use ferrymq_codec::{Delivery, Packet, Property, QoS, ReasonCode, RetainHandling, Version};
-use world::{AskLater, Client, Connecting, Got, Received, World, qos1, qos2};
+use world::access::AskLater;
+use world::{Client, Connecting, Got, Received, World, qos1, qos2};
 
 const SHARDS: u16 = 3;
 const NONE: [&str; 0] = [];

@@ -8,23 +8,39 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use ferrymq_broker::{Answer, Ask, Directory, Verdict};
+use ferrymq_broker::{
+    Answer, Ask, ControlAnswer, ControlRequest, ControlResponse, Directory, Verdict,
+};
 use ferrymq_codec::ReasonCode;
 use tokio::sync::mpsc;
 
 use crate::mailbox::{Letter, Mailbox};
 use crate::memory;
 
-/// Where a turn hands the questions of access that its shard left open.
+/// Where a turn hands the questions of access that its shard left open, and requests to the broker.
 pub trait Control: Send + Sync {
     /// Takes a question. The answer comes as a letter, or never.
     fn ask(&self, ask: Ask);
+
+    /// Takes a request that a client has published below `$CONTROL/`. The answer comes as a letter,
+    /// or never.
+    fn control(&self, request: ControlRequest);
 }
 
 /// Answers questions of access that cannot be answered at once.
 pub trait Authority: Send + Sync + 'static {
     /// The verdict, in time.
     fn answer(&self, ask: Ask) -> Pin<Box<dyn Future<Output = Verdict> + Send>>;
+
+    /// Does what a client has asked for below `$CONTROL/`, and says what it is told. What nobody
+    /// knows is done without a word.
+    fn control(
+        &self,
+        request: ControlRequest,
+    ) -> Pin<Box<dyn Future<Output = Option<ControlResponse>> + Send>> {
+        let _ = request;
+        Box::pin(std::future::ready(None))
+    }
 }
 
 /// Nobody is there to answer: no.
@@ -33,7 +49,13 @@ pub struct Unavailable;
 
 /// The sending end of the control plane. It ends when the last of these is dropped.
 pub(crate) struct ControlPlane {
-    asks: mpsc::UnboundedSender<Ask>,
+    errands: mpsc::UnboundedSender<Errand>,
+}
+
+/// What a shard waits for.
+enum Errand {
+    Ask(Box<Ask>),
+    Control(Box<ControlRequest>),
 }
 
 impl ControlPlane {
@@ -45,28 +67,36 @@ impl ControlPlane {
         directory: Arc<Directory>,
         each: Duration,
     ) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
-        // Each connection has at most one question open, which bounds the channel.
-        let (asks, mut incoming) = mpsc::unbounded_channel::<Ask>();
+        // Each connection has at most one question or request open, which bounds the channel.
+        let (errands, mut incoming) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let thread = thread::Builder::new().name("control".to_owned()).spawn(move || {
             runtime.block_on(async move {
                 if !each.is_zero() {
                     tokio::spawn(measure_memory(directory, each));
                 }
-                while let Some(ask) = incoming.recv().await {
-                    tokio::spawn(answer(Arc::clone(&authority), Arc::clone(&post), ask));
+                while let Some(errand) = incoming.recv().await {
+                    tokio::spawn(run(errand, Arc::clone(&authority), Arc::clone(&post)));
                 }
             });
         })?;
-        Ok((Arc::new(Self { asks }), thread))
+        Ok((Arc::new(Self { errands }), thread))
+    }
+
+    fn send(&self, errand: Errand) {
+        if self.errands.send(errand).is_err() {
+            tracing::error!("the control plane has ended: a question stays open");
+        }
     }
 }
 
 impl Control for ControlPlane {
     fn ask(&self, ask: Ask) {
-        if self.asks.send(ask).is_err() {
-            tracing::error!("the control plane has ended: a question of access stays open");
-        }
+        self.send(Errand::Ask(Box::new(ask)));
+    }
+
+    fn control(&self, request: ControlRequest) {
+        self.send(Errand::Control(Box::new(request)));
     }
 }
 
@@ -86,15 +116,25 @@ async fn measure_memory(directory: Arc<Directory>, each: Duration) {
     }
 }
 
-async fn answer<S: Send, L: Send>(
+async fn run<S: Send, L: Send>(
+    errand: Errand,
     authority: Arc<dyn Authority>,
     post: Arc<[Mailbox<S, L>]>,
-    ask: Ask,
 ) {
-    let (shard, connection, request) = (ask.shard, ask.connection, ask.request);
-    let verdict = authority.answer(ask).await;
+    let (shard, letter) = match errand {
+        Errand::Ask(ask) => {
+            let (shard, connection, request) = (ask.shard, ask.connection, ask.request);
+            let verdict = authority.answer(*ask).await;
+            (shard, Letter::Answer(Answer { connection, request, verdict }))
+        }
+        Errand::Control(control) => {
+            let (shard, connection, request) = (control.shard, control.connection, control.request);
+            let response = authority.control(*control).await;
+            (shard, Letter::ControlAnswer(ControlAnswer { connection, request, response }))
+        }
+    };
     if let Some(mailbox) = post.get(shard.as_usize()) {
-        mailbox.post(Letter::Answer(Answer { connection, request, verdict }));
+        mailbox.post(letter);
         mailbox.wake();
     }
 }

@@ -9,7 +9,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ferrymq_broker::{Answer, Fetched, Limits, Mail, Newcomer, Round, ShardIndex};
+use ferrymq_broker::{Answer, ControlAnswer, Fetched, Limits, Mail, Newcomer, Round, ShardIndex};
 
 use crate::acceptor::Entrance;
 use crate::socket_limits::SocketLimits;
@@ -32,6 +32,8 @@ pub enum Letter<S, L = ()> {
     Arrival(Box<Arrival<S>>),
     /// The answer to a question of access.
     Answer(Answer),
+    /// The answer to a request to the broker.
+    ControlAnswer(ControlAnswer),
     /// Stored messages that were not at hand at once.
     Fetched(Fetched),
     /// The log wants to know what of its oldest records still holds.
@@ -198,6 +200,7 @@ impl<S, L> Letter<S, L> {
             Self::Mail(mail) => mail.iter().map(Mail::weight).sum(),
             Self::Arrival(_)
             | Self::Answer(_)
+            | Self::ControlAnswer(_)
             | Self::Fetched(_)
             | Self::Round(_)
             | Self::Beat(_)

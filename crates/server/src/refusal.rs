@@ -10,7 +10,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use ferrymq_broker::{
-    Access, Ask, Asker, Directory, Limits, Question, Shard, ShardIndex, ShardOptions, Verdict,
+    Access, Ask, Asker, ControlRequest, Directory, Limits, Question, Shard, ShardIndex,
+    ShardOptions, Verdict,
 };
 use ferrymq_codec::ReasonCode;
 use ferrymq_protocol::time::Instant;
@@ -101,6 +102,10 @@ impl Access for NobodyYet {
 impl Control for NobodyYet {
     fn ask(&self, _ask: Ask) {
         // Every question was answered at once.
+    }
+
+    fn control(&self, _request: ControlRequest) {
+        // Nobody was let in.
     }
 }
 

@@ -280,6 +280,7 @@ impl<N: Network> Turn<N> {
                 }
                 Letter::Arrival(arrival) => self.arrive(*arrival),
                 Letter::Answer(answer) => self.shard.answered(answer),
+                Letter::ControlAnswer(answer) => self.shard.answer_control(answer, self.now),
                 Letter::Fetched(fetched) => self.shard.fetched(fetched, self.now),
                 Letter::Round(round) => self.shard.begin_round(&round),
                 Letter::Beat(asked) => drop(asked),
@@ -408,6 +409,9 @@ impl<N: Network> Turn<N> {
         }
         for ask in self.shard.take_asks() {
             self.control.ask(ask);
+        }
+        for request in self.shard.take_controls() {
+            self.control.control(request);
         }
         worked
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use ferrymq_broker::{
-    AllowAll, Ask, Directory, Durability, Limits, Shard, ShardIndex, ShardOptions,
+    AllowAll, Ask, ControlRequest, Directory, Durability, Limits, Shard, ShardIndex, ShardOptions,
 };
 use ferrymq_protocol::time::Instant;
 use ferrymq_server::{Admission, Control, Entrance, Mailbox, SocketLimits, Turn, TurnParts, Wake};
@@ -131,6 +131,8 @@ impl Wake for Nobody {
 
 impl Control for Nobody {
     fn ask(&self, _: Ask) {}
+
+    fn control(&self, _: ControlRequest) {}
 }
 
 fn publish(packet_id: u16) -> [u8; PUBLISH_LENGTH] {

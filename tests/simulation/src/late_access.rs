@@ -3,7 +3,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ferrymq_broker::{Access, Answer, Ask, AskedQuestion, Asker, Question, ShardIndex, Verdict};
+use ferrymq_broker::{
+    Access, Answer, Ask, AskedQuestion, Asker, ControlRequest, Question, ShardIndex, Verdict,
+};
 use ferrymq_codec::ReasonCode;
 use ferrymq_server::Control;
 
@@ -85,6 +87,10 @@ impl Access for Rules {
 impl Control for LateAccess {
     fn ask(&self, ask: Ask) {
         self.lock().asks.push(Some(ask));
+    }
+
+    fn control(&self, request: ControlRequest) {
+        panic!("no client asks the broker for anything: {request:?}");
     }
 }
 

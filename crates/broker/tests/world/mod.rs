@@ -3,6 +3,7 @@
 
 #![allow(dead_code, reason = "each of the tests uses another part of it")]
 
+pub(crate) mod access;
 pub(crate) mod journal;
 mod log;
 mod store;
@@ -13,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ferrymq_broker::{
-    Access, AllowAll, Answer, Ask, ConnectionId, Directory, Fetch, Fetched, Identity, Limits,
-    ListenerProfile, Mail, Reading, Recovered, Shard, ShardIndex, ShardOptions,
+    Access, AllowAll, Ask, ConnectionId, Directory, Fetch, Fetched, Limits, ListenerProfile, Mail,
+    Reading, Recovered, Shard, ShardIndex, ShardOptions,
 };
 use ferrymq_codec::{
     Acknowledgement, Auth, Connect, Delivery, Disconnect, Frame, Framing, Packet, PacketId,
@@ -42,6 +43,7 @@ pub(crate) struct World {
     mail_is_held: bool,
     pub(crate) directory: Arc<Directory>,
     pub(crate) asks: Vec<Ask>,
+    pub(crate) controls: Vec<ferrymq_broker::ControlRequest>,
     /// What the shards have told the log.
     pub(crate) journal: Journal,
     limits: Arc<Limits>,
@@ -97,19 +99,6 @@ pub(crate) struct Received {
     pub(crate) expiry: Option<u32>,
 }
 
-/// An access that leaves every question for later.
-pub(crate) struct AskLater;
-
-impl Access for AskLater {
-    fn decide(
-        &mut self,
-        _asker: &ferrymq_broker::Asker<'_>,
-        _question: &ferrymq_broker::Question<'_>,
-    ) -> Option<ferrymq_broker::Verdict> {
-        None
-    }
-}
-
 impl World {
     pub(crate) fn new(shards: u16) -> Self {
         Self::with(shards, Limits { sys_interval: Duration::ZERO, ..Limits::default() }, || {
@@ -131,6 +120,7 @@ impl World {
             mail_is_held: false,
             directory: Arc::new(Directory::new(shards, 7)),
             asks: Vec::new(),
+            controls: Vec::new(),
             journal: Journal::default(),
             limits: Arc::new(limits),
             profile: Arc::default(),
@@ -146,6 +136,7 @@ impl World {
         self.mail.clear();
         self.waiting_fetches.clear();
         self.asks.clear();
+        self.controls.clear();
         for client in &mut self.clients {
             client.closed = true;
         }
@@ -208,13 +199,6 @@ impl World {
             put_off: 0,
         });
         Client(self.clients.len() - 1)
-    }
-
-    /// A certificate has said who the peer of a new connection is.
-    pub(crate) fn identify(&mut self, client: Client, common_name: &str) {
-        let (peer, name) = (&self.clients[client.0], Some(Box::from(common_name)));
-        self.shards[peer.shard]
-            .identify(peer.id, Identity { common_name: name, ..Identity::default() });
     }
 
     /// A connected client; CONNACK is taken off.
@@ -295,12 +279,6 @@ impl World {
 
     pub(crate) fn pass(&mut self, time: Duration) {
         self.now = self.now.saturating_add(time);
-        self.settle();
-    }
-
-    pub(crate) fn answer(&mut self, ask: &Ask, verdict: ferrymq_broker::Verdict) {
-        let answer = Answer { connection: ask.connection, request: ask.request, verdict };
-        self.shards[ask.shard.as_usize()].answered(answer);
         self.settle();
     }
 
@@ -601,6 +579,7 @@ impl World {
             busy |= self.append_records(index) && !self.journal.unhurried;
             self.waiting_fetches.extend(self.shards[index].take_fetches());
             self.asks.extend(self.shards[index].take_asks());
+            self.controls.extend(self.shards[index].take_controls());
             for other in 0..self.shards.len() {
                 let to = ShardIndex(u16::try_from(other).expect("few shards"));
                 let mail = self.shards[index].take_mail_for(to);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use ferrymq_broker::{Access, Ask, Asker, Question, Verdict};
+use ferrymq_broker::{Access, Ask, Asker, ControlRequest, ControlResponse, Question, Verdict};
 use ferrymq_codec::ReasonCode;
 use ferrymq_server::{Authority, ListenError, Listener, ServeError, ServeOptions, Server};
 
@@ -345,7 +345,7 @@ fn connection_beyond_the_limit_is_closed_and_later_ones_are_welcome() {
 /// Knows nothing itself.
 struct AskElsewhere;
 
-/// Lets nobody in whose name begins with `evil`.
+/// Lets nobody in whose name begins with `evil`, and sends back what it is told to do.
 struct Elsewhere;
 
 impl Access for AskElsewhere {
@@ -363,6 +363,15 @@ impl Authority for Elsewhere {
                 Verdict::YES
             }
         })
+    }
+
+    fn control(
+        &self,
+        request: ControlRequest,
+    ) -> Pin<Box<dyn Future<Output = Option<ControlResponse>> + Send>> {
+        let topic = format!("{}/response", request.topic).into();
+        let response = ControlResponse { topic, payload: request.payload };
+        Box::pin(std::future::ready(Some(response)))
     }
 }
 
@@ -385,6 +394,21 @@ fn question_that_is_answered_later_parks_what_follows() {
         let refusal = peer.expect_kind(0x20);
         assert_eq!(refusal[3], 0x87);
         peer.expect_end();
+    }
+    stop(server);
+}
+
+#[test]
+fn request_to_the_broker_is_done_by_the_authority() {
+    let (server, address) = start(|options| options.authority = Arc::new(Elsewhere));
+    for home in [0, 1] {
+        let version = Version::V3_1_1;
+        let client_id = client_at(server.directory(), home, "administrator");
+        let mut peer = Peer::connect(address, version, &client_id);
+        peer.subscribe(version, "$CONTROL/feature/v1/#", 0);
+        peer.send(&publish(version, 0, 0, "$CONTROL/feature/v1", b"do"));
+        peer.expect(&publish(version, 0, 0, "$CONTROL/feature/v1/response", b"do"));
+        peer.ping();
     }
     stop(server);
 }

@@ -8,7 +8,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ferrymq_broker::{AllowAll, Ask, Directory, Limits, Peer, Shard, ShardIndex, ShardOptions};
+use ferrymq_broker::{
+    AllowAll, Ask, ControlRequest, Directory, Limits, Peer, Shard, ShardIndex, ShardOptions,
+};
 use ferrymq_protocol::time::Instant;
 use ferrymq_server::{
     Admission, Closed, Control, Entrance, Event, Mailbox, MemoryStore, Network, SocketLimits,
@@ -460,6 +462,10 @@ impl Wake for Bell {
 impl Control for Nobody {
     fn ask(&self, ask: Ask) {
         panic!("everything is allowed, so nothing is asked: {ask:?}");
+    }
+
+    fn control(&self, request: ControlRequest) {
+        panic!("nobody asks for anything: {request:?}");
     }
 }
 

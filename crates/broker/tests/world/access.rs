@@ -1,0 +1,44 @@
+//! Questions of access and requests to the broker, answered from outside.
+
+use ferrymq_broker::{
+    Access, Answer, Ask, Asker, ControlAnswer, ControlRequest, ControlResponse, Identity, Question,
+    Verdict,
+};
+
+use super::{Client, World};
+
+/// An access that leaves every question for later, except those with which nobody can wait.
+pub(crate) struct AskLater;
+
+impl Access for AskLater {
+    fn decide(&mut self, _asker: &Asker<'_>, question: &Question<'_>) -> Option<Verdict> {
+        matches!(question, Question::Receive { .. }).then_some(Verdict::YES)
+    }
+}
+
+impl World {
+    /// A certificate has said who the peer of a new connection is.
+    pub(crate) fn identify(&mut self, client: Client, common_name: &str) {
+        let (peer, name) = (&self.clients[client.0], Some(Box::from(common_name)));
+        self.shards[peer.shard]
+            .identify(peer.id, Identity { common_name: name, ..Identity::default() });
+    }
+
+    pub(crate) fn answer(&mut self, ask: &Ask, verdict: Verdict) {
+        let answer = Answer { connection: ask.connection, request: ask.request, verdict };
+        self.shards[ask.shard.as_usize()].answered(answer);
+        self.settle();
+    }
+
+    /// A request to the broker was done; this is what its client is told.
+    pub(crate) fn respond(&mut self, to: &ControlRequest, response: Option<(&str, &str)>) {
+        let response = response.map(|(topic, payload)| ControlResponse {
+            topic: Box::from(topic),
+            payload: Box::from(payload.as_bytes()),
+        });
+        let (connection, request) = (to.connection, to.request);
+        self.shards[to.shard.as_usize()]
+            .answer_control(ControlAnswer { connection, request, response }, self.now);
+        self.settle();
+    }
+}
