@@ -41,6 +41,9 @@ pub enum RuleRef<'a> {
         /// For what, such as `publishClientSend`.
         acl_type: &'a str,
     },
+    /// No line: where patterns are used, whoever has `+` or `#` in the user name or Client Identifier
+    /// may do nothing but what rules for that user allow.
+    NameWithWildcard,
 }
 
 impl Decision<'_> {
@@ -59,6 +62,9 @@ impl fmt::Display for RuleRef<'_> {
                 write!(f, "role {role}, allowwildcardsubs false")
             }
             Self::DefaultAccess { acl_type } => write!(f, "default access, {acl_type}"),
+            Self::NameWithWildcard => f.write_str(
+                "patterns are not for a user name or client identifier with + or # in it",
+            ),
         }
     }
 }

@@ -9,6 +9,7 @@
     deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)
 )]
 
+pub mod acl;
 mod action;
 mod decision;
 pub mod dynamic_security;

@@ -1,0 +1,299 @@
+//! What the lines of an ACL file say.
+
+use std::collections::HashSet;
+use std::fmt;
+
+use ferrymq_codec::TopicFilter;
+
+use crate::mistake::Mistake;
+
+/// The rules of an ACL file, in their order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AclFile {
+    name: Box<str>,
+    rules: Vec<Rule>,
+    /// Users that have a section, each once, with the line of the first.
+    users: Vec<(Box<str>, usize)>,
+}
+
+/// One line of `topic` or `pattern`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The line, from 1.
+    pub line: usize,
+    /// Whom it is for.
+    pub scope: Scope,
+    /// What it does.
+    pub access: Type,
+    /// The topics. In a pattern a level `%c` is the Client Identifier and a level `%u` the user name.
+    pub filter: Box<str>,
+}
+
+/// Whom a rule is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Clients without a user name.
+    Anonymous,
+    /// One user.
+    User(Box<str>),
+    /// Everybody: a pattern.
+    Everybody,
+}
+
+/// What a rule does: the access type, in Mosquitto's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// Allows to receive.
+    Read,
+    /// Allows to publish.
+    Write,
+    /// Allows both.
+    ReadWrite,
+    /// Denies both.
+    Deny,
+}
+
+impl AclFile {
+    /// Reads a file. The name is for mistakes, of which all are found, and for decisions.
+    ///
+    /// As with Mosquitto, only a line that begins with `#` is a comment, words are separated by
+    /// spaces, and a topic goes up to the end of its line.
+    pub fn parse(name: &str, bytes: &[u8]) -> Result<Self, Vec<Mistake>> {
+        let mut file = Self { name: Box::from(name), ..Self::default() };
+        let mut scope = Scope::Anonymous;
+        let mut users = HashSet::new();
+        let mut mistakes = Vec::new();
+        for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
+            let is_done = parse_line(line).map(|said| match said {
+                Line::Nothing => {}
+                Line::User(user) => {
+                    if users.insert(user) {
+                        file.users.push((Box::from(user), number));
+                    }
+                    scope = Scope::User(Box::from(user));
+                }
+                Line::Topic(access, filter) => file.push(number, scope.clone(), access, filter),
+                Line::Pattern(access, filter) => {
+                    file.push(number, Scope::Everybody, access, filter);
+                }
+            });
+            if let Err(words) = is_done {
+                mistakes.push(Mistake::new(name, number, words));
+            }
+        }
+        if mistakes.is_empty() { Ok(file) } else { Err(mistakes) }
+    }
+
+    /// The file's name, as it was given.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The rules, in the order of their lines.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The users that have a section, with the line where it begins.
+    pub fn users(&self) -> impl Iterator<Item = (&str, usize)> {
+        self.users.iter().map(|(user, line)| (&**user, *line))
+    }
+
+    fn push(&mut self, line: usize, scope: Scope, access: Type, filter: &str) {
+        self.rules.push(Rule { line, scope, access, filter: Box::from(filter) });
+    }
+}
+
+/// What one line says.
+enum Line<'a> {
+    Nothing,
+    User(&'a str),
+    Topic(Type, &'a str),
+    Pattern(Type, &'a str),
+}
+
+fn parse_line(line: &[u8]) -> Result<Line<'_>, String> {
+    if line.starts_with(b"#") {
+        return Ok(Line::Nothing);
+    }
+    let line = str::from_utf8(line).map_err(|_| "the line is not UTF-8".to_owned())?;
+    let Some((word, rest)) = next_word(line.trim_end()) else {
+        return Ok(Line::Nothing);
+    };
+    match word {
+        "user" => match rest.trim() {
+            "" => Err("`user` needs the name of a user".into()),
+            user => Ok(Line::User(user)),
+        },
+        "topic" => parse_rule(word, rest).map(|(access, filter)| Line::Topic(access, filter)),
+        "pattern" => parse_rule(word, rest).map(|(access, filter)| Line::Pattern(access, filter)),
+        _ if word.starts_with('#') => Err("a comment must begin at the first column".into()),
+        _ => {
+            let advice = nearest(word, ["user", "topic", "pattern"]).map_or_else(
+                || "a line begins with user, topic or pattern".into(),
+                |nearest| format!("did you mean {nearest}?"),
+            );
+            Err(format!("{word:?} is not known; {advice}"))
+        }
+    }
+}
+
+/// What follows `topic` or `pattern`.
+fn parse_rule<'a>(word: &str, rest: &'a str) -> Result<(Type, &'a str), String> {
+    let (first, others) = next_word(rest).ok_or_else(|| format!("`{word}` needs a topic"))?;
+    let others = others.trim();
+    // One word alone is a topic, whatever it says.
+    let (access, filter) = if others.is_empty() {
+        (Type::ReadWrite, first)
+    } else {
+        (Type::parse(first).ok_or_else(|| unknown_type(word, first))?, others)
+    };
+    match TopicFilter::parse(filter) {
+        Ok(_) => Ok((access, filter)),
+        Err(error) => {
+            let advice = if filter.contains(" #") {
+                "; nothing may follow the topic, a comment has a line of its own"
+            } else {
+                ""
+            };
+            Err(format!("{filter:?} is no topic filter: {error}{advice}"))
+        }
+    }
+}
+
+impl Type {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Read, Self::Write, Self::ReadWrite, Self::Deny];
+
+    fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|known| known.as_str() == word)
+    }
+
+    /// The word for it in the file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::ReadWrite => "readwrite",
+            Self::Deny => "deny",
+        }
+    }
+
+    /// Whether it allows to receive.
+    pub const fn reads(self) -> bool {
+        matches!(self, Self::Read | Self::ReadWrite)
+    }
+
+    /// Whether it allows to publish.
+    pub const fn writes(self) -> bool {
+        matches!(self, Self::Write | Self::ReadWrite)
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = if self.scope == Scope::Everybody { "pattern" } else { "topic" };
+        write!(f, "{word} {} {}", self.access.as_str(), self.filter)
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Anonymous => f.write_str("clients without a user name"),
+            Self::User(user) => write!(f, "user {user}"),
+            Self::Everybody => f.write_str("everybody"),
+        }
+    }
+}
+
+/// The word at the front and what follows it. Words are separated by spaces and nothing else.
+fn next_word(text: &str) -> Option<(&str, &str)> {
+    let text = text.trim_start_matches(' ');
+    let (word, rest) = text.split_once(' ').unwrap_or((text, ""));
+    (!word.is_empty()).then_some((word, rest))
+}
+
+fn unknown_type(word: &str, found: &str) -> String {
+    let names = Type::ALL.map(Type::as_str);
+    match nearest(found, names) {
+        Some(nearest) => format!("{found:?} is no access type; did you mean {nearest}?"),
+        None => format!(
+            "{found:?} is no access type; it is read, write, readwrite or deny, and a topic with \
+             spaces needs one of them: `{word} readwrite {found} …`"
+        ),
+    }
+}
+
+fn nearest<const N: usize>(word: &str, known: [&'static str; N]) -> Option<&'static str> {
+    let distances = known.map(|known| (strsim::damerau_levenshtein(word, known), known));
+    let (distance, nearest) = distances.into_iter().min()?;
+    (distance <= (word.len() / 3).max(1)).then_some(nearest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mistake(line: &str) -> String {
+        let mistakes = AclFile::parse("acl", line.as_bytes()).unwrap_err();
+        assert_eq!(mistakes.len(), 1, "{line}");
+        mistakes[0].to_string()
+    }
+
+    #[test]
+    fn lines_say_who_may_do_what() {
+        let text = "# comment\ntopic read news/#\r\n\nuser anna lee\n  topic write a b/c\n\
+                    topic deny\ntopic  deny  secret/+ \npattern %c/#\nuser bert\nuser anna lee\n";
+        let file = AclFile::parse("acl", text.as_bytes()).unwrap();
+        let anna = || Scope::User("anna lee".into());
+        let rows = [
+            (2, Scope::Anonymous, Type::Read, "news/#"),
+            (5, anna(), Type::Write, "a b/c"),
+            (6, anna(), Type::ReadWrite, "deny"),
+            (7, anna(), Type::Deny, "secret/+"),
+            (8, Scope::Everybody, Type::ReadWrite, "%c/#"),
+        ];
+        let rows = rows.map(|(line, scope, access, filter)| Rule {
+            line,
+            scope,
+            access,
+            filter: filter.into(),
+        });
+        assert_eq!(file.rules(), rows);
+        assert_eq!(file.users().collect::<Vec<_>>(), [("anna lee", 4), ("bert", 9)]);
+        assert_eq!(file.rules()[3].to_string(), "topic deny secret/+");
+    }
+
+    #[test]
+    fn mistakes_say_what_to_do() {
+        let rows = [
+            ("user ", "acl:1: `user` needs the name of a user"),
+            ("topic", "acl:1: `topic` needs a topic"),
+            ("pattern  ", "acl:1: `pattern` needs a topic"),
+            ("topci a", "acl:1: \"topci\" is not known; did you mean topic?"),
+            (
+                "\n\nallow a",
+                "acl:3: \"allow\" is not known; a line begins with user, topic or pattern",
+            ),
+            (" # a", "acl:1: a comment must begin at the first column"),
+            ("topic raed a", "acl:1: \"raed\" is no access type; did you mean read?"),
+            (
+                "topic living room",
+                "acl:1: \"living\" is no access type; it is read, write, readwrite or deny, and a \
+                 topic with spaces needs one of them: `topic readwrite living …`",
+            ),
+        ];
+        for (line, words) in rows {
+            assert_eq!(mistake(line), words, "{line}");
+        }
+        assert!(mistake("topic a/b#").starts_with("acl:1: \"a/b#\" is no topic filter: "));
+        assert!(mistake("topic read a/b # mine").ends_with("a comment has a line of its own"));
+    }
+
+    #[test]
+    fn all_mistakes_are_found() {
+        let mistakes = AclFile::parse("acl", b"x\ntopic a\ny\n\xFF\n").unwrap_err();
+        assert_eq!(mistakes.iter().map(|mistake| mistake.line).collect::<Vec<_>>(), [1, 3, 4]);
+    }
+}
