@@ -42,15 +42,12 @@ use crate::failure::Failure;
 
 fn main() -> ExitCode {
     let mut words: Vec<OsString> = std::env::args_os().collect();
-    let client = match name(&words) {
-        Some("mosquitto") => return ExitCode::from(mosquitto::run()),
-        Some("mosquitto_pub") => Some("pub"),
-        Some("mosquitto_sub") => Some("sub"),
-        Some("mosquitto_rr") => Some("rr"),
-        Some(_) | None => None,
-    };
-    if let Some(client) = client {
-        words.splice(..1, ["ferrymq".into(), client.into()]);
+    let name = name(&words);
+    if name == Some(mosquitto::NAME) {
+        return ExitCode::from(mosquitto::run());
+    }
+    if let Some((_, tool)) = mosquitto::TOOLS.iter().find(|(link, _)| Some(*link) == name) {
+        words.splice(..1, ["ferrymq".into(), (*tool).into()]);
     }
     let words = match options_file::complete(words, &Arguments::command()) {
         Ok(words) => words,

@@ -16,6 +16,14 @@ use self::household::Order;
 use self::words::{complain, show, usage, version, words_of};
 use crate::config::environment;
 
+/// The name of a link by which the program is Mosquitto.
+pub(crate) const NAME: &str = "mosquitto";
+
+/// The names of links by which the program is one of Mosquitto's tools, and the subcommand that each
+/// of them is. Manual pages and packages have what is in this list.
+pub(crate) const TOOLS: &[(&str, &str)] =
+    &[("mosquitto_pub", "pub"), ("mosquitto_sub", "sub"), ("mosquitto_rr", "rr")];
+
 /// Runs the program; its exit status.
 pub(crate) fn run() -> u8 {
     match CommandLine::parse(env::args_os().skip(1)) {
