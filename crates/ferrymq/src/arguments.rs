@@ -3,7 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::certificate::CertificateCommand;
+use crate::completions::CompletionsArguments;
 use crate::config::ConfigCommand;
+use crate::manual::ManualArguments;
 use crate::publish::PublishArguments;
 use crate::request::RequestArguments;
 use crate::serve::ServeArguments;
@@ -46,6 +48,10 @@ pub(crate) enum Command {
     #[command(name = "rr", display_name = "mosquitto_rr", disable_help_flag = true,
               disable_version_flag = true, args_override_self = true, version = CLIENT_VERSION)]
     Request(Box<RequestArguments>),
+    /// Write what a shell needs to complete this command line
+    Completions(CompletionsArguments),
+    /// Write the manual pages
+    Manual(ManualArguments),
 }
 
 impl Arguments {
@@ -63,7 +69,9 @@ impl Arguments {
                 Command::Serve(_)
                 | Command::Config(_)
                 | Command::Store(_)
-                | Command::Certificate(_),
+                | Command::Certificate(_)
+                | Command::Completions(_)
+                | Command::Manual(_),
             )
             | None => false,
         }

@@ -8,11 +8,13 @@
 
 mod arguments;
 mod certificate;
+mod completions;
 mod config;
 mod connection;
 mod failure;
 mod format;
 mod log_lines;
+mod manual;
 mod mosquitto;
 mod network;
 mod options_file;
@@ -71,6 +73,8 @@ fn main() -> ExitCode {
         Command::Config(command) => config::run(&command),
         Command::Store(command) => store::run(&command),
         Command::Certificate(command) => certificate::run(&command),
+        Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
+        Command::Manual(arguments) => manual::run(&arguments, Arguments::command()),
         Command::Publish(arguments) => run(publish::run(arguments)),
         Command::Subscribe(arguments) => run(subscribe::run(arguments)),
         Command::Request(arguments) => run(request::run(arguments)),

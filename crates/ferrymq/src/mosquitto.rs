@@ -5,7 +5,7 @@
 mod command_line;
 mod household;
 mod identity;
-mod words;
+pub(crate) mod words;
 
 use std::env;
 

@@ -1,6 +1,6 @@
 //! `ferrymq serve`: the broker.
 
-mod flags;
+pub(crate) mod flags;
 mod flood;
 pub(crate) mod home;
 pub(crate) mod take_over;

@@ -43,7 +43,7 @@ pub(super) fn version() -> String {
 }
 
 /// What `-h` shows.
-pub(super) fn usage() -> String {
+pub(crate) fn usage() -> String {
     format!(
         "mosquitto version {VERSION}
 
