@@ -5,6 +5,7 @@
 //! the listeners, starts one thread for each shard and one for the control plane, and ends them.
 
 mod acceptor;
+pub mod access;
 mod broker;
 mod clock;
 mod config;
