@@ -479,6 +479,15 @@ impl Scene {
         for (id, number) in peer.publishing.clone() {
             let message = &self.messages[number];
             let (topic, retain) = (message.topic, message.retain);
+            if message.uncertain && retain {
+                // Whoever lost it takes it for a new one, newer than what was retained meanwhile.
+                let meanwhile = self.retained.get(topic).copied();
+                let perhaps = self
+                    .perhaps_retained
+                    .entry(topic)
+                    .or_insert_with(|| BTreeSet::from([meanwhile]));
+                perhaps.insert(Some(number));
+            }
             let payload = payload(number, message.big);
             self.world.publish_again(
                 connection,
