@@ -265,7 +265,7 @@ impl Session {
                 break;
             }
         }
-        if self.queue.is_empty() && self.line.as_ref().is_some_and(|line| line.again_len() == 0) {
+        if self.queue.is_empty() && self.line.as_ref().is_none_or(|line| line.again_len() == 0) {
             self.line = None;
         } else {
             self.fetch(effects);

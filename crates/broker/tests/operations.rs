@@ -40,3 +40,25 @@ proptest! {
         run_in(World::new(shards), &ops, |_, _| {});
     }
 }
+
+/// The queue runs empty with nothing under way: nobody's acknowledgement would move it again.
+#[test]
+fn what_comes_after_a_dropped_message_is_sent_at_once() {
+    let connect = |client, small| {
+        let (window, expires) = if small { (1, true) } else { (0, false) };
+        Op::Connect { client, clean: small, expires, window, small, hasty: false }
+    };
+    let publish = |client, big| Op::Publish { client, topic: 0, qos: 1, retain: false, big };
+    let subscribe =
+        Op::Subscribe { client: 0, filter: 2, qos: 1, no_local: false, as_published: false };
+    let ops = [
+        connect(0, true),
+        subscribe,
+        connect(1, false),
+        publish(1, false),
+        publish(1, true),
+        Op::Answer { client: 0, which: 0 },
+        publish(1, false),
+    ];
+    run_in(World::new(1), &ops, |_, _| {});
+}
