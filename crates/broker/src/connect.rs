@@ -97,6 +97,9 @@ impl Shard {
             Ok(Some(topic)) if topic.starts_with("$SYS/") || is_control(&topic) => {
                 return self.refuse(id, connect, ReasonCode::NotAuthorized, now);
             }
+            Ok(_) if self.has_too_large_will(connect) => {
+                return self.refuse(id, connect, ReasonCode::PacketTooLarge, now);
+            }
             Ok(topic) => topic,
             Err(_) => return self.refuse(id, connect, ReasonCode::TopicNameInvalid, now),
         };
@@ -241,6 +244,10 @@ impl Shard {
         Step::Ended
     }
 
+    fn has_too_large_will(&self, connect: &Connect<'_>) -> bool {
+        connect.will.as_ref().is_some_and(|will| will.payload.len() > self.limits.payload_maximum)
+    }
+
     /// The client must prove more before it is welcome.
     fn challenge(
         &mut self,
@@ -312,6 +319,10 @@ impl Shard {
         if matches!(found, Found::Nothing)
             && self.directory.metrics().sessions() >= self.limits.sessions as u64
         {
+            return self.refuse(id, connect, ReasonCode::QuotaExceeded, now);
+        }
+        if matches!(found, Found::Nothing) && self.memory_is_short {
+            self.effects.metrics().memory_refused.add(1);
             return self.refuse(id, connect, ReasonCode::QuotaExceeded, now);
         }
         if recorded && self.lacks_space() {

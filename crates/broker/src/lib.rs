@@ -22,6 +22,7 @@ mod filters;
 mod housekeeping;
 mod identity;
 mod image;
+mod intake;
 mod limits;
 mod line;
 mod listener_profile;

@@ -13,6 +13,11 @@ use crate::sleepers::{QueueLimits, Sleepers, SleepersIndex};
 pub struct Limits {
     /// What is announced to and enforced at each connection.
     pub connection: ServerLimits,
+    /// Bytes of payload of one message. Who sends more is told so and stays.
+    pub payload_maximum: usize,
+    /// Bytes of memory of the process. Beyond that messages and new sessions are refused. It holds
+    /// where somebody measures: see [`Metrics::set_heap`](crate::Metrics::set_heap).
+    pub memory_bytes: u64,
     /// How long a connection may take until its CONNECT is complete.
     pub connect_timeout: Duration,
     /// How long an answer to a question of access may take; then it is taken for a no.
@@ -137,6 +142,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connection: ServerLimits::default(),
+            payload_maximum: usize::MAX,
+            memory_bytes: u64::MAX,
             connect_timeout: Duration::from_secs(30),
             answer_timeout: Duration::from_secs(10),
             fetch_retry: Duration::from_secs(1),

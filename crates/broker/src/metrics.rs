@@ -93,6 +93,10 @@ counters! {
     access_denied,
     /// Messages, sessions and subscriptions that were refused because the log has no space.
     no_space_refused,
+    /// Messages that were refused because their payload was too large.
+    publishes_too_large,
+    /// Messages and new sessions that were refused because the process had no memory for them.
+    memory_refused,
     /// Questions of access that were not answered in time.
     answers_missed,
     /// Stored messages that could not be read at the first attempt.

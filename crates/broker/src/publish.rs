@@ -69,9 +69,10 @@ impl Shard {
         }
         let qos = publish.delivery.qos();
         let question = Question::Publish { topic: topic.as_str(), qos, retain: publish.retain };
-        let verdict = match topic.as_str().starts_with("$SYS/") {
-            true => Verdict::Deny(ReasonCode::NotAuthorized),
-            false => match self.ask_of_session(id, slot, 0, &question, now) {
+        let unwelcome = self.unwelcome(publish, topic);
+        let verdict = match unwelcome {
+            Some(unwelcome) => Verdict::Deny(unwelcome.reason()),
+            None => match self.ask_of_session(id, slot, 0, &question, now) {
                 Some(verdict) => verdict,
                 None => return Ok(Step::Park),
             },
@@ -93,13 +94,14 @@ impl Shard {
         if self.effects.notices.wants(Interests::PACKETS) {
             self.say_published(id, publish, topic, &verdict);
         }
-        let metrics = self.effects.metrics();
         if let Verdict::Deny(reason) = verdict {
-            metrics.access_denied.add(1);
+            if self.ends_with(id, unwelcome, qos, now) {
+                return Ok(Step::Ended);
+            }
             return Ok(self.refuse_message(id, slot, publish.delivery, reason, now));
         }
         if lacks_space {
-            metrics.no_space_refused.add(1);
+            self.effects.metrics().no_space_refused.add(1);
             let reason = ReasonCode::QuotaExceeded;
             return Ok(self.refuse_message(id, slot, publish.delivery, reason, now));
         }

@@ -68,6 +68,8 @@ pub struct Shard {
     pub(crate) next_request: u32,
     /// What the log can do.
     pub(crate) log: LogState,
+    /// Whether the process has no memory left for more.
+    pub(crate) memory_is_short: bool,
     pub(crate) rounds: Rounds,
     /// Connections that are not read from until the mail or the log has room.
     paused: Vec<ConnectionId>,
@@ -165,6 +167,7 @@ impl Shard {
             random: seed,
             next_request: 0,
             log: LogState::Ready,
+            memory_is_short: false,
             rounds: Rounds::default(),
             paused: Vec::new(),
             held_back: Vec::new(),
@@ -354,6 +357,7 @@ impl Shard {
         if self.effects.notices.begin_turn(now) {
             self.name_clients();
         }
+        self.note_memory();
         let mut fired = Vec::new();
         self.timers.advance(now, &mut fired);
         for timer in fired {

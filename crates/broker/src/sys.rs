@@ -138,6 +138,8 @@ fn counted(metrics: &Metrics) -> impl Iterator<Item = (&'static str, u64)> {
         ("$SYS/ferrymq/closed/connect timeout", metrics.closed_connect_timeout()),
         ("$SYS/ferrymq/connections/refused", metrics.connections_refused()),
         ("$SYS/ferrymq/access/denied", metrics.access_denied()),
+        ("$SYS/ferrymq/refused/too large", metrics.publishes_too_large()),
+        ("$SYS/ferrymq/refused/memory", metrics.memory_refused()),
         ("$SYS/ferrymq/take overs", metrics.take_overs()),
     ]
     .into_iter()

@@ -15,7 +15,7 @@ use ferrymq_codec::ReasonCode;
 use tokio::sync::mpsc;
 
 use crate::mailbox::{Letter, Mailbox};
-use crate::memory;
+use crate::memory::MemoryWatch;
 
 /// Where a turn hands the questions of access that its shard left open, and requests to the broker.
 pub trait Control: Send + Sync {
@@ -59,22 +59,21 @@ enum Errand {
 }
 
 impl ControlPlane {
-    /// Starts the control plane on a thread of its own. It also says from time to time how much
-    /// memory the process has, unless that is never.
+    /// Starts the control plane on a thread of its own. It also measures how much memory the process
+    /// has.
     pub(crate) fn start<S: Send + 'static, L: Send + 'static>(
         authority: Arc<dyn Authority>,
         post: Arc<[Mailbox<S, L>]>,
         directory: Arc<Directory>,
-        each: Duration,
+        memory: Arc<MemoryWatch>,
+        interval: Duration,
     ) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
         // Each connection has at most one question or request open, which bounds the channel.
         let (errands, mut incoming) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
         let thread = thread::Builder::new().name("control".to_owned()).spawn(move || {
             runtime.block_on(async move {
-                if !each.is_zero() {
-                    tokio::spawn(measure_memory(directory, each));
-                }
+                tokio::spawn(async move { memory.run(directory.metrics(), interval).await });
                 while let Some(errand) = incoming.recv().await {
                     tokio::spawn(run(errand, Arc::clone(&authority), Arc::clone(&post)));
                 }
@@ -103,16 +102,6 @@ impl Control for ControlPlane {
 impl Authority for Unavailable {
     fn answer(&self, _ask: Ask) -> Pin<Box<dyn Future<Output = Verdict> + Send>> {
         Box::pin(std::future::ready(Verdict::Deny(ReasonCode::ServerUnavailable)))
-    }
-}
-
-/// Says how much memory the process has, as long as the runtime runs.
-async fn measure_memory(directory: Arc<Directory>, each: Duration) {
-    let mut ticks = tokio::time::interval(each);
-    // Where the system does not say it once, it never will.
-    while let Some(bytes) = memory::resident_bytes() {
-        ticks.tick().await;
-        directory.metrics().set_heap(bytes);
     }
 }
 

@@ -11,6 +11,7 @@ use crate::config::Listener;
 use crate::listen::ListenError;
 use crate::listeners::Listeners;
 use crate::mailbox::{Change, Letter};
+use crate::memory::MemoryWatch;
 use crate::mio_network::MioMailbox;
 use crate::socket_limits::SocketLimits;
 
@@ -49,6 +50,7 @@ struct Shared {
     listeners: Mutex<Option<Listeners>>,
     post: Arc<[MioMailbox]>,
     admission: Arc<Admission>,
+    memory: Arc<MemoryWatch>,
     /// How many connections the process may open.
     files: usize,
 }
@@ -58,10 +60,11 @@ impl Reloader {
         listeners: Listeners,
         post: Arc<[MioMailbox]>,
         admission: Arc<Admission>,
+        memory: Arc<MemoryWatch>,
         files: usize,
     ) -> Self {
         let listeners = Mutex::new(Some(listeners));
-        Self { shared: Arc::new(Shared { listeners, post, admission, files }) }
+        Self { shared: Arc::new(Shared { listeners, post, admission, memory, files }) }
     }
 
     /// The addresses where the broker listens.
@@ -86,6 +89,7 @@ impl Reloader {
         let shares: Vec<_> =
             self.shared.post.iter().map(|_| changed.share()).collect::<Result<_, _>>()?;
         let limits = Arc::new(limits);
+        self.shared.memory.set_limit(limits.memory_bytes);
         self.shared.admission.set_limit(sockets.connections.min(self.shared.files));
         changed.set_places();
         changed.introduce_to(&self.shared.admission);

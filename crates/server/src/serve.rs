@@ -18,6 +18,7 @@ use crate::listen::ListenError;
 use crate::listeners::Listeners;
 use crate::log_threads::LogThreads;
 use crate::mailbox::{Letter, News};
+use crate::memory::MemoryWatch;
 use crate::mio_network::{MioMailbox, MioNetwork};
 use crate::network::Network;
 use crate::refusal::Refusal;
@@ -102,10 +103,12 @@ impl Server {
         };
         let opened = data.map(|data| data.open(&|| stop.is_asked())).transpose()?;
         let broker = Broker::new(shards, &limits, &*access, opened)?;
+        let memory = Arc::new(MemoryWatch::new(limits.memory_bytes));
         let (control, control_thread) = ControlPlane::start(
             authority,
             Arc::clone(&broker.post),
             Arc::clone(&broker.directory),
+            Arc::clone(&memory),
             limits.sys_interval,
         )?;
         let mut threads = vec![control_thread];
@@ -128,7 +131,7 @@ impl Server {
         threads.extend(refusal.and_then(Refusal::stop));
         listeners.log();
         let post = Arc::clone(&broker.post);
-        let reloader = Reloader::new(listeners, broker.post, admission, files);
+        let reloader = Reloader::new(listeners, broker.post, admission, memory, files);
         stop.attach(reloader.clone());
         let directory = broker.directory;
         Ok(Self { reloader, directory, post, stop, threads, log: broker.log })

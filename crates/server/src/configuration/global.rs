@@ -53,11 +53,11 @@ pub struct Global {
     /// The same in bytes; 0: no limit.
     pub max_queued_bytes: usize,
     /// The largest payload; 0: no limit but that of packets.
-    pub message_size_limit: u32,
+    pub message_size_limit: usize,
     /// How long a session outlives its connection at most.
     pub persistent_client_expiration: Option<Lifetime>,
-    /// After how many minutes a retained message expires.
-    pub retain_expiry_interval: Option<u32>,
+    /// The most memory that the process may have before nothing new is taken; 0: no limit.
+    pub memory_limit: u64,
     /// Whether small packets leave at once.
     pub set_tcp_nodelay: bool,
     /// Sessions, with and without a connection.
@@ -130,7 +130,7 @@ impl Global {
             max_queued_bytes: limits.queued_bytes,
             message_size_limit: 0,
             persistent_client_expiration: None,
-            retain_expiry_interval: None,
+            memory_limit: 0,
             set_tcp_nodelay: true,
             global_max_clients: Ceiling::default(),
             global_max_connections: Ceiling::default(),

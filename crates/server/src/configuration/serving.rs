@@ -89,6 +89,11 @@ impl Configuration {
             let maximum = &mut limits.connection.session_expiry_maximum;
             *maximum = seconds.min(*maximum);
         }
+        limits.payload_maximum = or_no_limit(global.message_size_limit);
+        limits.memory_bytes = match global.memory_limit {
+            0 => u64::MAX,
+            bytes => bytes,
+        };
         limits.queued_messages = or_no_limit(global.max_queued_messages);
         limits.queued_bytes = or_no_limit(global.max_queued_bytes);
         if !self.says("max_queued_bytes") {

@@ -13,9 +13,11 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
     global("message_size_limit", Group::Limits, bytes(0, LARGEST_PAYLOAD), |global| {
         &mut global.message_size_limit
     })
-    .state_is(State::Later("max_packet_size holds"))
     .instead("use max_packet_size")
-    .does("The largest payload. 0: whatever fits into a packet. A larger one is refused."),
+    .does(
+        "The largest payload. 0: whatever fits into a packet. A message with a larger one is \
+         refused, and its sender stays connected; before MQTT 5.0 it cannot be told so.",
+    ),
     global("max_inflight_messages", Group::Limits, INFLIGHT, |global| {
         &mut global.max_inflight_messages
     })
@@ -63,11 +65,9 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
         &mut global.limits.connection.retain_available
     })
     .does("Whether messages can be retained. Who tries although they cannot is disconnected."),
-    global("retain_expiry_interval", Group::Limits, MINUTES, |global| {
-        &mut global.retain_expiry_interval
-    })
-    .state_is(State::Later("a message expires when its publisher says"))
-    .does("After how many minutes a retained message is forgotten. Without it: never."),
+    noted("retain_expiry_interval", Group::Limits, MINUTES, Section::Global)
+        .state_is(State::Accepted("all are looked through all the time, some each second"))
+        .does("After how many minutes retained messages are looked for that have expired."),
     global("global_max_clients", Group::Limits, NUMBER_OR_ALL, |global| {
         &mut global.global_max_clients
     })
@@ -76,9 +76,13 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
         &mut global.global_max_connections
     })
     .does("Connections at a time. -1: as many as the process may open."),
-    noted("memory_limit", Group::Limits, Kind::Whole(Whole::of(BYTES, i64::MAX)), Section::Global)
-        .state_is(State::Later("memory is not counted; the limits of queues and buffers hold"))
-        .does("The most memory that the broker takes."),
+    global("memory_limit", Group::Limits, bytes(0, i64::MAX), |global| &mut global.memory_limit)
+        .does(
+            "The memory of the process as the system counts it (resident set), measured ten times a \
+             second, from which on messages and new sessions are refused until it is less. Who \
+             comes back to a session is let in, and what is retained can be cleared. Without effect \
+             where the system does not say it, which is logged. 0: no limit.",
+        ),
     noted("allow_duplicate_messages", Group::Limits, SWITCH, Section::Global)
         .state_is(State::Accepted("a session gets a message once"))
         .instead("take it out")

@@ -1,0 +1,82 @@
+//! What is not taken although its sender may send it: messages that are too large, and whatever would
+//! need memory while the process has no more.
+//!
+//! Who clears what is retained gives memory back, and is heard in any case; so is who comes back to
+//! a session, because what waits there leaves with it.
+
+use ferrymq_codec::{Publish, QoS, ReasonCode, TopicName};
+use ferrymq_protocol::time::Instant;
+
+use crate::cause::Cause;
+use crate::identity::ConnectionId;
+use crate::shard::Shard;
+
+/// Why a message is not taken, whoever sends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unwelcome {
+    /// Only the broker itself publishes there.
+    Reserved,
+    /// Its payload is too large.
+    TooLarge,
+    /// The process has too little memory.
+    Memory,
+}
+
+impl Unwelcome {
+    /// What its sender is told.
+    pub(crate) const fn reason(self) -> ReasonCode {
+        match self {
+            Self::Reserved => ReasonCode::NotAuthorized,
+            // "Packet too large" is no reason of PUBACK and PUBREC [MQTT-3.4.2-1], [MQTT-3.5.2-1].
+            Self::TooLarge | Self::Memory => ReasonCode::QuotaExceeded,
+        }
+    }
+}
+
+impl Shard {
+    /// Why a message is not to be taken, whoever sends it.
+    pub(crate) fn unwelcome(
+        &self,
+        publish: &Publish<'_>,
+        topic: TopicName<'_>,
+    ) -> Option<Unwelcome> {
+        if topic.as_str().starts_with("$SYS/") {
+            return Some(Unwelcome::Reserved);
+        }
+        if publish.payload.len() > self.limits.payload_maximum {
+            return Some(Unwelcome::TooLarge);
+        }
+        let clears = publish.retain && publish.payload.is_empty();
+        (self.memory_is_short && !clears).then_some(Unwelcome::Memory)
+    }
+
+    /// Counts a message that was denied. Whether its connection ends with that: a message that may
+    /// be taken later must not seem to be taken over, and its sender cannot be told otherwise.
+    pub(crate) fn ends_with(
+        &mut self,
+        id: ConnectionId,
+        unwelcome: Option<Unwelcome>,
+        qos: QoS,
+        now: Instant,
+    ) -> bool {
+        let metrics = self.effects.metrics();
+        match unwelcome {
+            None | Some(Unwelcome::Reserved) => metrics.access_denied.add(1),
+            Some(Unwelcome::TooLarge) => metrics.publishes_too_large.add(1),
+            Some(Unwelcome::Memory) => metrics.memory_refused.add(1),
+        }
+        let ends = unwelcome == Some(Unwelcome::Memory)
+            && qos != QoS::AtMostOnce
+            && !self.tells_refusals(id);
+        if ends {
+            self.end(id, Cause::Denied(ReasonCode::QuotaExceeded), now);
+        }
+        ends
+    }
+
+    /// Looks whether the process has memory left, as it was measured last.
+    pub(crate) fn note_memory(&mut self) {
+        let (bytes, _) = self.directory.metrics().heap();
+        self.memory_is_short = bytes > self.limits.memory_bytes;
+    }
+}
