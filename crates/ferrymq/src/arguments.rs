@@ -5,6 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::certificate::CertificateCommand;
 use crate::completions::CompletionsArguments;
 use crate::config::ConfigCommand;
+use crate::ctl::ControlArguments;
 use crate::manual::ManualArguments;
 use crate::publish::PublishArguments;
 use crate::request::RequestArguments;
@@ -48,6 +49,10 @@ pub(crate) enum Command {
     #[command(name = "rr", display_name = "mosquitto_rr", disable_help_flag = true,
               disable_version_flag = true, args_override_self = true, version = CLIENT_VERSION)]
     Request(Box<RequestArguments>),
+    /// Administer a broker: clients, groups and roles of dynamic security
+    #[command(name = "ctl", display_name = "mosquitto_ctrl", disable_help_flag = true,
+              disable_version_flag = true, args_override_self = true, version = CLIENT_VERSION)]
+    Control(Box<ControlArguments>),
     /// Write what a shell needs to complete this command line
     Completions(CompletionsArguments),
     /// Write the manual pages
@@ -65,6 +70,7 @@ impl Arguments {
             Some(Command::Publish(arguments)) => arguments.connection.quiet,
             Some(Command::Subscribe(arguments)) => arguments.connection.quiet,
             Some(Command::Request(arguments)) => arguments.connection.quiet,
+            Some(Command::Control(arguments)) => arguments.connection.quiet,
             Some(
                 Command::Serve(_)
                 | Command::Config(_)

@@ -51,6 +51,11 @@ impl Failure {
         Self { message: "Timed out".into(), status: 27 }
     }
 
+    /// The broker does not carry out a command, for this reason.
+    pub(crate) fn refused_command(command: &str, reason: &str) -> Self {
+        Self { message: format!("{command}: Error: {reason}."), status: 1 }
+    }
+
     /// The exit status.
     pub(crate) const fn status(&self) -> u8 {
         self.status

@@ -4,13 +4,14 @@
 //! The flags of `pub`, `sub` and `rr` mean what they mean to Mosquitto's clients, and so does the exit
 //! status: 0, the reason of a refused connection, 7 for one that was lost, 27 for a timeout, and 1
 //! for everything else. By the name `mosquitto` the program is that broker, and by `mosquitto_pub`,
-//! `mosquitto_sub` and `mosquitto_rr` these clients.
+//! `mosquitto_sub`, `mosquitto_rr` and `mosquitto_ctrl` these clients.
 
 mod arguments;
 mod certificate;
 mod completions;
 mod config;
 mod connection;
+mod ctl;
 mod failure;
 mod format;
 mod log_lines;
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
         Command::Publish(arguments) => run(publish::run(arguments)),
         Command::Subscribe(arguments) => run(subscribe::run(arguments)),
         Command::Request(arguments) => run(request::run(arguments)),
+        Command::Control(arguments) => run(ctl::run(arguments)),
     };
     match result {
         Ok(status) => ExitCode::from(status),

@@ -21,8 +21,12 @@ pub(crate) const NAME: &str = "mosquitto";
 
 /// The names of links by which the program is one of Mosquitto's tools, and the subcommand that each
 /// of them is. Manual pages and packages have what is in this list.
-pub(crate) const TOOLS: &[(&str, &str)] =
-    &[("mosquitto_pub", "pub"), ("mosquitto_sub", "sub"), ("mosquitto_rr", "rr")];
+pub(crate) const TOOLS: &[(&str, &str)] = &[
+    ("mosquitto_pub", "pub"),
+    ("mosquitto_sub", "sub"),
+    ("mosquitto_rr", "rr"),
+    ("mosquitto_ctrl", "ctl"),
+];
 
 /// Runs the program; its exit status.
 pub(crate) fn run() -> u8 {

@@ -144,6 +144,14 @@ impl NetworkArguments {
         Ok(transport)
     }
 
+    /// Whether what is said goes over a network as it is.
+    pub(crate) fn is_readable_by_others(&self) -> bool {
+        let host = self.host();
+        let is_here = host == "localhost"
+            || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
+        !(self.speaks_tls() || self.unix.is_some() || is_here)
+    }
+
     fn speaks_tls(&self) -> bool {
         let url_does = self.url.as_ref().is_some_and(|url| url.is_tls);
         let port_does = self.unix.is_none() && self.port() == 8883;

@@ -43,16 +43,16 @@ fn client_named<'c>(name: &OsStr, command: &'c Command) -> Option<(&'c str, &'c 
     let client = command.find_subcommand(name)?;
     // Only clients have such a flag.
     client.get_arguments().any(|flag| flag.get_short() == Some('o')).then_some(())?;
-    Some((client.get_name(), client))
+    Some((client.get_display_name()?, client))
 }
 
-/// The file with the options of this client, where Mosquitto's client of the name has it.
+/// The file with the options of this client, where Mosquitto's client of that name has it.
 fn default_file(name: &str) -> Option<PathBuf> {
     let directory = match std::env::var_os("XDG_CONFIG_HOME") {
         Some(directory) => PathBuf::from(directory),
         None => PathBuf::from(std::env::var_os("HOME")?).join(".config"),
     };
-    Some(directory.join(format!("mosquitto_{name}")))
+    Some(directory.join(name))
 }
 
 /// The words of a line: a flag, and the rest is its value; nothing for a comment. A property is

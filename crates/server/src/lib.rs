@@ -26,6 +26,7 @@ mod memory_store;
 mod mio_network;
 mod network;
 pub mod offline;
+pub mod private_file;
 mod refusal;
 mod reload;
 mod serve;
