@@ -6,16 +6,18 @@
 mod broker;
 mod dynsec;
 mod file;
+mod module;
 mod response;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Args;
 use ferrymq_client::{Client, ConnectionError, Event, Events, Reconnect, RequestError, Version};
 use serde_json::{Value, json};
 
+use self::module::{Module, Task};
 use crate::connection::{ConnectionArguments, qos};
 use crate::failure::Failure;
 use crate::property::CommandProperties;
@@ -38,25 +40,6 @@ pub(crate) struct ControlArguments {
     #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true, num_args = 2..,
           value_names = ["MODULE", "COMMAND"])]
     words: Vec<String>,
-}
-
-/// What the words of a module ask for.
-enum Task {
-    /// A command for the broker.
-    Command(Value),
-    /// Everything is done, and this is to be told.
-    Done(String),
-}
-
-/// Part of what can be administered.
-struct Module {
-    /// What comes after `$CONTROL/`.
-    topic: &'static str,
-    /// What a command is, and with what it can do.
-    help: &'static str,
-    task: fn(command: &str, words: &[String], file: Option<&PathBuf>) -> anyhow::Result<Task>,
-    /// What is printed of the response to a command.
-    print: fn(command: &str, data: &Value) -> Option<String>,
 }
 
 /// Carries out a command; returns the exit status.
@@ -164,18 +147,6 @@ impl Asking<'_> {
         let version = connection.version(Version::V5).unwrap_or(Version::V5);
         Failure::connection(error, &connection.network.broker(), version)
     }
-}
-
-/// Asks for a password twice. `None`: nothing was typed.
-fn typed_password(username: &str) -> anyhow::Result<Option<String>> {
-    let ask = |prompt: String| {
-        rpassword::prompt_password(prompt).context("cannot ask for a password on the terminal")
-    };
-    let password = ask(format!("New password for {username}: "))?;
-    if password != ask(format!("Reenter password for {username}: "))? {
-        bail!("Passwords do not match.");
-    }
-    Ok(Some(password).filter(|password| !password.is_empty()))
 }
 
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use anyhow::bail;
 use serde_json::json;
 
-use super::{Module, Task, response};
+use super::module::{Module, Task};
+use super::response;
 
 pub(super) const MODULE: Module =
     Module { topic: "broker", help: HELP, task, print: response::of_broker };

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use serde_json::{Map, Value, json};
 
-use super::{Module, Task, file, response, typed_password};
+use super::module::{Module, Task, typed_password};
+use super::{file, response};
 
 pub(super) const MODULE: Module =
     Module { topic: "dynamic-security", help: HELP, task, print: response::of_dynsec };

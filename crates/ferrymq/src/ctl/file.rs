@@ -9,7 +9,7 @@ use ferrymq_access::dynamic_security::Model;
 use ferrymq_access::password::{Hash, Scheme};
 use ferrymq_server::private_file;
 
-use super::typed_password;
+use super::module::typed_password;
 
 /// Makes a new file with an administrator.
 pub(super) fn init(words: &[String]) -> anyhow::Result<String> {
