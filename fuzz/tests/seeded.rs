@@ -29,6 +29,11 @@ fn decode() {
 }
 
 #[test]
+fn dynamic_security() {
+    run(ferrymq_fuzz::dynamic_security, DYNAMIC_SECURITY, 5_000);
+}
+
+#[test]
 fn encode_decode() {
     run(ferrymq_fuzz::encode_decode, PACKETS, 50_000);
 }
@@ -87,6 +92,18 @@ const OPERATIONS: &[&[u8]] = &[
       \x00\0\x07\x00\x01\x03\
       \x09\x01\0\x0D\x05\0\x01\x01\0\x01\x09\x01\0\x31\x09\x01\x02\x3E\
       \x08\0\x01\x09\x01\0\x01\x04\x01",
+];
+
+/// Good data for the target of dynamic security: a file, NUL, and a request.
+const DYNAMIC_SECURITY: &[&[u8]] = &[
+    b"{\"defaultACLAccess\":{\"subscribe\":true},\"roles\":[{\"rolename\":\"r\",\"acls\":[{\"acltype\":\
+      \"publishClientSend\",\"topic\":\"a/%u\",\"priority\":1,\"allow\":true}]}],\"clients\":[{\"username\":\
+      \"u\",\"roles\":[{\"rolename\":\"r\"}]}],\"groups\":[{\"groupname\":\"g\",\"clients\":[{\"username\":\
+      \"u\"}]}],\"anonymousGroup\":\"g\"}\0{\"commands\":[{\"command\":\"deleteRole\",\"rolename\":\"r\"},\
+      {\"command\":\"getClient\",\"username\":\"u\",\"correlationData\":\"1\"}]}",
+    b"{}\0{\"commands\":[{\"command\":\"createRole\",\"rolename\":\"r\",\"acls\":[{\"acltype\":\
+      \"subscribePattern\",\"topic\":\"#\"}]},{\"command\":\"createClient\",\"username\":\"u\",\"password\":\
+      \"p\",\"roles\":[{\"rolename\":\"r\"}]},{\"command\":\"listClients\",\"verbose\":true}]}",
 ];
 
 /// Good data for the target that reads a configuration: whose defaults, and a file.

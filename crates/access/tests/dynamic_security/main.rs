@@ -1,4 +1,7 @@
 //! Dynamic security: the file, the commands and the decisions.
 
 mod commands;
+mod decisions;
+mod files;
+mod model;
 mod setting;
