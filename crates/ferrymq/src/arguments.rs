@@ -7,6 +7,7 @@ use crate::completions::CompletionsArguments;
 use crate::config::ConfigCommand;
 use crate::ctl::ControlArguments;
 use crate::manual::ManualArguments;
+use crate::passwd::PasswdArguments;
 use crate::publish::PublishArguments;
 use crate::request::RequestArguments;
 use crate::serve::ServeArguments;
@@ -37,6 +38,9 @@ pub(crate) enum Command {
     /// Make certificates for TLS, with a small authority of one's own
     #[command(name = "cert", subcommand)]
     Certificate(CertificateCommand),
+    /// Set, change and delete passwords in a password file
+    #[command(display_name = "mosquitto_passwd")]
+    Passwd(PasswdArguments),
     /// Publish messages on a topic
     #[command(name = "pub", display_name = "mosquitto_pub", disable_help_flag = true,
               disable_version_flag = true, args_override_self = true, version = CLIENT_VERSION)]
@@ -77,7 +81,8 @@ impl Arguments {
                 | Command::Store(_)
                 | Command::Certificate(_)
                 | Command::Completions(_)
-                | Command::Manual(_),
+                | Command::Manual(_)
+                | Command::Passwd(_),
             )
             | None => false,
         }

@@ -1,10 +1,11 @@
-//! The MQTT system in one binary: broker, publisher and subscriber, and what to do with the data of
-//! a broker.
+//! The MQTT system in one binary: broker, publisher and subscriber, and what to do with the data and
+//! the users of a broker.
 //!
 //! The flags of `pub`, `sub` and `rr` mean what they mean to Mosquitto's clients, and so does the exit
 //! status: 0, the reason of a refused connection, 7 for one that was lost, 27 for a timeout, and 1
 //! for everything else. By the name `mosquitto` the program is that broker, and by `mosquitto_pub`,
-//! `mosquitto_sub`, `mosquitto_rr` and `mosquitto_ctrl` these clients.
+//! `mosquitto_sub`, `mosquitto_rr` and `mosquitto_ctrl` these clients, and by `mosquitto_passwd` the
+//! tool for password files.
 
 mod arguments;
 mod certificate;
@@ -20,6 +21,7 @@ mod mosquitto;
 mod network;
 mod options_file;
 mod packet_words;
+mod passwd;
 mod payload;
 mod printer;
 mod property;
@@ -76,6 +78,7 @@ fn main() -> ExitCode {
         Command::Certificate(command) => certificate::run(&command),
         Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
         Command::Manual(arguments) => manual::run(&arguments, Arguments::command()),
+        Command::Passwd(arguments) => passwd::run(arguments),
         Command::Publish(arguments) => run(publish::run(arguments)),
         Command::Subscribe(arguments) => run(subscribe::run(arguments)),
         Command::Request(arguments) => run(request::run(arguments)),

@@ -26,6 +26,7 @@ pub(crate) const TOOLS: &[(&str, &str)] = &[
     ("mosquitto_sub", "sub"),
     ("mosquitto_rr", "rr"),
     ("mosquitto_ctrl", "ctl"),
+    ("mosquitto_passwd", "passwd"),
 ];
 
 /// Runs the program; its exit status.

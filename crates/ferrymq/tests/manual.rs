@@ -27,6 +27,7 @@ fn each_command_and_each_link_has_a_page_in_its_section() {
         "mosquitto_sub.1",
         "mosquitto_rr.1",
         "mosquitto_ctrl.1",
+        "mosquitto_passwd.1",
         "ferrymq.conf.5",
         "mosquitto.conf.5",
         "mosquitto.8",

@@ -6,7 +6,7 @@
 use thiserror::Error;
 use zeroize::{Zeroize, Zeroizing};
 
-use super::hash::{Hash, HashError};
+use super::hash::Hash;
 
 /// The lines of a password file. They may hold passwords that are not hashed yet, and are
 /// overwritten in the end.
@@ -40,9 +40,6 @@ pub enum EditError {
     /// A line that is neither a comment nor empty has no name and password.
     #[error("line {0} is not `name:password`; mend it or take it out")]
     Corrupt(usize),
-    /// A password could not be hashed.
-    #[error(transparent)]
-    Hash(#[from] HashError),
 }
 
 impl PasswordLines {
@@ -69,7 +66,7 @@ impl PasswordLines {
                 return Ok(Line::Same);
             }
             edited = Edited::Updated;
-            Ok(Line::Other(Zeroizing::new(line.as_bytes().to_vec())))
+            Ok::<_, EditError>(Line::Other(Zeroizing::new(line.as_bytes().to_vec())))
         })?;
         if edited == Edited::Added {
             if changed.last().is_some_and(|last| *last != b'\n') {
@@ -90,7 +87,7 @@ impl PasswordLines {
                 is_found = true;
                 Ok(Line::Gone)
             }
-            _ => Ok(Line::Same),
+            _ => Ok::<_, EditError>(Line::Same),
         })?;
         if !is_found {
             return Err(EditError::UnknownUser(Box::from(username)));
@@ -101,17 +98,17 @@ impl PasswordLines {
 
     /// Hashes what is not hashed: each password is what stands between its colon and the next. The
     /// number of passwords that were hashed.
-    pub fn hash_all(
+    pub fn hash_all<E: From<EditError>>(
         &mut self,
-        mut make: impl FnMut(&[u8]) -> Result<Hash, HashError>,
-    ) -> Result<usize, EditError> {
+        mut make: impl FnMut(&[u8]) -> Result<Hash, E>,
+    ) -> Result<usize, E> {
         let mut count = 0;
         let changed = self.rewrite(|number, found| {
             let Some((name, password)) = found else {
                 return Ok(Line::Same);
             };
             if name.is_empty() || password.is_empty() {
-                return Err(EditError::Corrupt(number));
+                return Err(E::from(EditError::Corrupt(number)));
             }
             // A user that logs in with a known hash cannot be meant: the file was hashed before.
             if str::from_utf8(password).is_ok_and(|text| Hash::parse(text).is_ok()) {
@@ -127,10 +124,10 @@ impl PasswordLines {
 
     /// The lines as `change` has them, which sees the number of each line, and name and password
     /// if it has them.
-    fn rewrite(
+    fn rewrite<E>(
         &self,
-        mut change: impl FnMut(usize, Option<(&[u8], &[u8])>) -> Result<Line, EditError>,
-    ) -> Result<Zeroizing<Vec<u8>>, EditError> {
+        mut change: impl FnMut(usize, Option<(&[u8], &[u8])>) -> Result<Line, E>,
+    ) -> Result<Zeroizing<Vec<u8>>, E> {
         let mut changed = Zeroizing::new(Vec::with_capacity(self.bytes.len()));
         for (number, line) in (1..).zip(self.bytes.split_inclusive(|byte| *byte == b'\n')) {
             match change(number, name_and_password(line))? {
@@ -188,8 +185,12 @@ mod tests {
     use super::*;
     use crate::password::{Check, PasswordFile, Scheme};
 
-    fn hash(password: &[u8]) -> Result<Hash, HashError> {
-        Hash::make(Scheme::pbkdf2(NonZeroU32::MIN), password, &[3; 12])
+    fn hash(password: &[u8]) -> Hash {
+        Hash::make(Scheme::pbkdf2(NonZeroU32::MIN), password, &[3; 12]).unwrap()
+    }
+
+    fn hash_all(lines: &mut PasswordLines) -> Result<usize, EditError> {
+        lines.hash_all(|password| Ok(hash(password)))
     }
 
     fn text(lines: &PasswordLines) -> &str {
@@ -199,8 +200,8 @@ mod tests {
     #[test]
     fn user_is_added_updated_and_removed_and_the_rest_stays() {
         let mut lines = PasswordLines::new(b"# mine\r\nold\n".to_vec());
-        let a = hash(b"a").unwrap();
-        let b = hash(b"b").unwrap();
+        let a = hash(b"a");
+        let b = hash(b"b");
         assert_eq!(lines.set("anna", &a), Ok(Edited::Added));
         assert_eq!(lines.set("bert", &a), Ok(Edited::Added));
         assert_eq!(lines.set("anna", &b), Ok(Edited::Updated));
@@ -214,15 +215,15 @@ mod tests {
     #[test]
     fn file_without_a_last_newline_gets_a_line_of_its_own() {
         let mut lines = PasswordLines::new(b"# end".to_vec());
-        lines.set("anna", &hash(b"a").unwrap()).unwrap();
+        lines.set("anna", &hash(b"a")).unwrap();
         assert!(text(&lines).starts_with("# end\nanna:$7$"));
     }
 
     #[test]
     fn plain_passwords_are_hashed_once() {
         let mut lines = PasswordLines::new(b"# plain\nanna:a\n\nbert: b \n".to_vec());
-        assert_eq!(lines.hash_all(hash), Ok(2));
-        assert_eq!(lines.hash_all(hash), Ok(0));
+        assert_eq!(hash_all(&mut lines), Ok(2));
+        assert_eq!(hash_all(&mut lines), Ok(0));
         let file = PasswordFile::parse("users", lines.as_bytes()).unwrap();
         assert!(matches!(file.check("anna", b"a"), Check::Right { .. }));
         assert!(matches!(file.check("bert", b"b"), Check::Right { .. }));
@@ -233,7 +234,7 @@ mod tests {
     fn line_without_a_password_is_named_and_nothing_is_changed() {
         let before = PasswordLines::new(b"anna:a\nbert:\n".to_vec());
         let mut lines = before.clone();
-        assert_eq!(lines.hash_all(hash), Err(EditError::Corrupt(2)));
+        assert_eq!(hash_all(&mut lines), Err(EditError::Corrupt(2)));
         assert!(lines == before);
     }
 
@@ -241,10 +242,10 @@ mod tests {
     fn names_that_a_file_cannot_hold_are_refused() {
         let mut lines = PasswordLines::default();
         for name in ["", "a:b", "a\nb", " a", "a\u{7f}"] {
-            let hash = hash(b"a").unwrap();
+            let hash = hash(b"a");
             assert_eq!(lines.set(name, &hash), Err(EditError::Name), "{name:?}");
         }
-        assert_eq!(lines.set("#a", &hash(b"a").unwrap()), Err(EditError::Comment));
+        assert_eq!(lines.set("#a", &hash(b"a")), Err(EditError::Comment));
         assert_eq!(lines.as_bytes(), b"");
     }
 }
