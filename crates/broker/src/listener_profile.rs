@@ -39,9 +39,6 @@ pub struct ListenerProfile {
     pub allow_zero_length_client_id: bool,
     /// How the client identifiers begin that we make up.
     pub auto_id_prefix: Box<str>,
-    /// Whether a client may come in that has not proved who it is. A user name proves nothing as
-    /// long as nobody checks passwords; a certificate does.
-    pub allow_anonymous: bool,
 }
 
 /// What of a client's certificate is its user name.
@@ -102,7 +99,6 @@ impl Default for ListenerProfile {
             identity: IdentitySource::None,
             allow_zero_length_client_id: true,
             auto_id_prefix: Box::from("auto-"),
-            allow_anonymous: true,
         }
     }
 }

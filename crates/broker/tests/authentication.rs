@@ -152,19 +152,37 @@ fn exchange_has_no_more_time_than_connecting_has() {
 }
 
 #[test]
-fn client_that_has_proved_nothing_is_refused_where_it_must_prove_something() {
+fn client_without_a_certificate_is_refused_where_the_certificate_names_it() {
     let mut world = world(|| Box::new(AllowAll));
-    let closed = ListenerProfile { allow_anonymous: false, ..ListenerProfile::default() };
-    world.profile = Arc::new(closed.clone());
-    for username in [None, Some("user")] {
-        let (client, got) = world.connect_raw("client", |with| with.username = username);
-        assert_eq!(got, refused(ReasonCode::NotAuthorized), "{username:?}");
-        assert!(world.is_closed(client));
-    }
-    world.profile = Arc::new(ListenerProfile { identity: IdentitySource::CommonName, ..closed });
+    let identity = IdentitySource::CommonName;
+    world.profile = Arc::new(ListenerProfile { identity, ..ListenerProfile::default() });
+    let (client, got) = world.connect_raw("client", |with| with.username = Some("user"));
+    assert_eq!(got, refused(ReasonCode::BadUserNameOrPassword));
+    assert!(world.is_closed(client));
     let client = world.open(0, Version::V5);
     world.identify(client, "from a certificate");
     world.send_connect(client, "client", &Connecting::default());
     let got = world.take(client);
     assert!(matches!(got[..], [Got::ConnAck { reason: ReasonCode::Success, .. }]), "{got:?}");
+}
+
+#[test]
+fn what_former_rules_have_said_lets_nobody_in() {
+    let mut world = world(|| Box::new(AskLater));
+    let early = world.open(0, Version::V5);
+    world.send_connect(early, "early", &Connecting::default());
+    let unread = world.asks.remove(0);
+    let late = world.open(0, Version::V5);
+    world.send_connect(late, "late", &Connecting::default());
+    let unanswered = world.asks.remove(0);
+    world.access_changed(&[(&unread, Verdict::YES)]);
+    world.answer(&unanswered, Verdict::YES);
+    assert_eq!((world.take(early), world.take(late)), (vec![], vec![]), "both are asked anew");
+    let asked: Vec<_> = std::mem::take(&mut world.asks);
+    assert_eq!(asked.len(), 2);
+    for ask in asked {
+        world.answer(&ask, Verdict::Deny(ReasonCode::NotAuthorized));
+    }
+    assert_eq!(world.take(early), refused(ReasonCode::NotAuthorized));
+    assert_eq!(world.take(late), refused(ReasonCode::NotAuthorized));
 }

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::bail;
 use clap::{Args, Subcommand};
 use ferrymq_server::configuration::{
-    Configuration, Held, OptionDefinition, Origin, Persona, Rejected, Reload, Sources, State,
-    Weight, nearest, option, options, read,
+    Configuration, Held, OptionDefinition, Origin, Persona, Rejected, Reload, ServingError,
+    Sources, State, Weight, nearest, option, options, read,
 };
 
 /// Look at a configuration.
@@ -93,7 +93,7 @@ fn check(arguments: &CheckArguments) -> u8 {
     let sources = sources(Some(file), arguments.persona, Vec::new());
     let (remarks, failure) = match read(&sources) {
         // The files that it names are read, and nothing is made of them.
-        Ok(configuration) => (configuration.remarks.clone(), configuration.listen().err()),
+        Ok(configuration) => (configuration.remarks.clone(), failure(&configuration)),
         Err(Rejected { remarks }) => (remarks, None),
     };
     let is_wrong = remarks.iter().any(|remark| remark.weight == Weight::Mistake);
@@ -109,6 +109,12 @@ fn check(arguments: &CheckArguments) -> u8 {
         }
     }
     1
+}
+
+/// Why a configuration without mistakes cannot be used.
+fn failure(configuration: &Configuration) -> Option<ServingError> {
+    let files = configuration.listen().map(|_| ());
+    files.and_then(|()| configuration.policy().load().map(|_| ()).map_err(Into::into)).err()
 }
 
 fn explain(arguments: &ExplainArguments) -> anyhow::Result<u8> {

@@ -56,7 +56,7 @@ pub(crate) fn run(arguments: &ServeArguments) -> anyhow::Result<()> {
     if let Some(log) = log.clone() {
         options.observer = Box::new(move |_| Box::new(ClientLog::new(log.clone())));
     }
-    let (files, verbose) = (files(&options.listen), arguments.verbose);
+    let (files, verbose) = (files(&configuration, &options.listen), arguments.verbose);
     let mut broker = Configured { sources, configuration, log, verbose, files };
     // The words name the cause already: the chain of causes would say it twice.
     let ended = supervise::run(options, &mut broker).map_err(|error| anyhow!("{error}"));
@@ -73,7 +73,7 @@ struct Configured {
     /// The log as it is configured; without it there are events on standard error.
     log: Option<Log>,
     verbose: bool,
-    /// The files of TLS.
+    /// The files of TLS, users and rights.
     files: Vec<PathBuf>,
 }
 
@@ -120,9 +120,10 @@ impl Configured {
     fn go_over(&mut self, server: &Server) -> anyhow::Result<()> {
         let configuration = read(&self.sources).context(UNUSABLE)?;
         let listen = configuration.listen()?;
-        let files = files(&listen);
+        let policy = Some(configuration.policy().load()?);
+        let files = files(&configuration, &listen);
         let (limits, sockets) = (configuration.limits(), configuration.sockets());
-        server.reload(Reload { listen, limits, sockets })?;
+        server.reload(Reload { listen, limits, sockets, policy })?;
         match &self.log {
             Some(log) => {
                 log.set(log_settings(&configuration, self.verbose));
@@ -172,10 +173,12 @@ impl ServeArguments {
     }
 }
 
-/// The files that listeners have read and do not read again by themselves.
-pub(crate) fn files(listeners: &[Listener]) -> Vec<PathBuf> {
+/// The files that were read and are not read again by themselves: those of TLS, of users and of
+/// rights.
+pub(crate) fn files(configuration: &Configuration, listeners: &[Listener]) -> Vec<PathBuf> {
     let layers = listeners.iter().filter_map(|listener| listener.transport.tls.as_ref());
-    layers.flat_map(|tls| tls.files().to_vec()).collect()
+    let of_tls = layers.flat_map(|tls| tls.files().to_vec());
+    of_tls.chain(configuration.policy().files()).collect()
 }
 
 /// Logs what is to be said of a configuration.
@@ -294,7 +297,6 @@ mod tests {
         assert!(limits.sleepers[0].resume);
         assert_eq!((limits.connection.send_maximum, limits.connection.receive_maximum), (7, 7));
         assert_eq!(limits.queued_messages, 9);
-        assert!(options.listen[0].profile.allow_anonymous);
     }
 
     #[test]

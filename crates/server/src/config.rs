@@ -12,6 +12,7 @@ use ferrymq_broker::{Access, AllowAll, Limits, ListenerProfile, LogEvents, Obser
 
 use ferrymq_transport::ServerTransport;
 
+use crate::access::Gatehouse;
 use crate::control::{Authority, Unavailable};
 use crate::data::DataOptions;
 use crate::socket_limits::SocketLimits;
@@ -34,6 +35,9 @@ pub struct ServeOptions {
     pub observer: Box<dyn Fn(ShardIndex) -> Box<dyn Observer>>,
     /// Answers what the access rules leave open.
     pub authority: Arc<dyn Authority>,
+    /// What its gates and its authority are of, so that another policy can be put in place; `None`:
+    /// they are something else.
+    pub gatehouse: Option<Gatehouse>,
     /// Is called with the addresses once they are bound, and before anything is read or written.
     pub when_bound: WhenBound,
 }
@@ -102,6 +106,7 @@ impl Default for ServeOptions {
             access: Box::new(|_| Box::new(AllowAll)),
             observer: Box::new(|_| Box::<LogEvents>::default()),
             authority: Arc::new(Unavailable),
+            gatehouse: None,
             when_bound: Box::new(|_| Ok(())),
         }
     }

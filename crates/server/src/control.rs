@@ -29,6 +29,16 @@ pub trait Control: Send + Sync {
 
 /// Answers questions of access that cannot be answered at once.
 pub trait Authority: Send + Sync + 'static {
+    /// A broker begins that will ask this. Once who may do what changes, `changes` is to be told.
+    ///
+    /// # Errors
+    ///
+    /// The system does not give what is needed for answers.
+    fn begin(&self, changes: AccessChanges) -> io::Result<()> {
+        let _ = changes;
+        Ok(())
+    }
+
     /// The verdict, in time.
     fn answer(&self, ask: Ask) -> Pin<Box<dyn Future<Output = Verdict> + Send>>;
 
@@ -42,6 +52,9 @@ pub trait Authority: Send + Sync + 'static {
         Box::pin(std::future::ready(None))
     }
 }
+
+/// Tells all shards of a broker that who may do what has changed.
+pub struct AccessChanges(Box<dyn Fn() + Send + Sync>);
 
 /// Nobody is there to answer: no.
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,6 +81,13 @@ impl ControlPlane {
         memory: Arc<MemoryWatch>,
         interval: Duration,
     ) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
+        let shards = Arc::clone(&post);
+        authority.begin(AccessChanges(Box::new(move || {
+            for mailbox in shards.iter() {
+                mailbox.post(Letter::AccessChanged);
+                mailbox.wake();
+            }
+        })))?;
         // Each connection has at most one question or request open, which bounds the channel.
         let (errands, mut incoming) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
@@ -96,6 +116,13 @@ impl Control for ControlPlane {
 
     fn control(&self, request: ControlRequest) {
         self.send(Errand::Control(Box::new(request)));
+    }
+}
+
+impl AccessChanges {
+    /// Tells it. What a shard remembers is forgotten, and who may not stay is disconnected.
+    pub fn tell(&self) {
+        (self.0)();
     }
 }
 

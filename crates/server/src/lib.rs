@@ -43,7 +43,7 @@ pub use ferrymq_store::LogOptions;
 pub use acceptor::{Admission, Entrance, Places, Terms};
 pub use clock::Clock;
 pub use config::{Bind, Family, Listener, ServeOptions, WhenBound};
-pub use control::{Authority, Control, Unavailable};
+pub use control::{AccessChanges, Authority, Control, Unavailable};
 pub use data::{DataError, DataOptions};
 pub use durable_store::{Attendant, DurableStore, Opened, ReplayError};
 pub use listen::ListenError;

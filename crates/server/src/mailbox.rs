@@ -32,6 +32,8 @@ pub enum Letter<S, L = ()> {
     Arrival(Box<Arrival<S>>),
     /// The answer to a question of access.
     Answer(Answer),
+    /// Who may do what has changed.
+    AccessChanged,
     /// The answer to a request to the broker.
     ControlAnswer(ControlAnswer),
     /// Stored messages that were not at hand at once.
@@ -200,6 +202,7 @@ impl<S, L> Letter<S, L> {
             Self::Mail(mail) => mail.iter().map(Mail::weight).sum(),
             Self::Arrival(_)
             | Self::Answer(_)
+            | Self::AccessChanged
             | Self::ControlAnswer(_)
             | Self::Fetched(_)
             | Self::Round(_)

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use ferrymq_broker::Limits;
 
 use crate::acceptor::Admission;
+use crate::access::{Gatehouse, Policy};
 use crate::config::Listener;
 use crate::listen::ListenError;
 use crate::listeners::Listeners;
@@ -16,7 +17,7 @@ use crate::mio_network::MioMailbox;
 use crate::socket_limits::SocketLimits;
 
 /// What holds from now on.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Reload {
     /// All listeners. Those that are bound as before go on, with what holds for them now for those
     /// who come from now on.
@@ -25,6 +26,8 @@ pub struct Reload {
     pub limits: Limits,
     /// The limits of its sockets.
     pub sockets: SocketLimits,
+    /// Who may do what; `None`: that stays as it is.
+    pub policy: Option<Policy>,
 }
 
 /// Why a broker goes on as it was.
@@ -51,6 +54,7 @@ struct Shared {
     post: Arc<[MioMailbox]>,
     admission: Arc<Admission>,
     memory: Arc<MemoryWatch>,
+    gatehouse: Option<Gatehouse>,
     /// How many connections the process may open.
     files: usize,
 }
@@ -61,10 +65,12 @@ impl Reloader {
         post: Arc<[MioMailbox]>,
         admission: Arc<Admission>,
         memory: Arc<MemoryWatch>,
+        gatehouse: Option<Gatehouse>,
         files: usize,
     ) -> Self {
         let listeners = Mutex::new(Some(listeners));
-        Self { shared: Arc::new(Shared { listeners, post, admission, memory, files }) }
+        let shared = Shared { listeners, post, admission, memory, gatehouse, files };
+        Self { shared: Arc::new(shared) }
     }
 
     /// The addresses where the broker listens.
@@ -79,7 +85,7 @@ impl Reloader {
     ///
     /// [`ReloadError`]: nothing has changed.
     pub fn reload(&self, reload: Reload) -> Result<(), ReloadError> {
-        let Reload { listen, limits, sockets } = reload;
+        let Reload { listen, limits, sockets, policy } = reload;
         let mut listeners = self.listeners();
         let Some(old) = &*listeners else {
             return Err(io::Error::other("the broker ends").into());
@@ -97,6 +103,9 @@ impl Reloader {
             let change = Change { listeners, limits: Arc::clone(&limits), sockets };
             mailbox.post(Letter::Change(Box::new(change)));
             mailbox.wake();
+        }
+        if let (Some(gatehouse), Some(policy)) = (&self.shared.gatehouse, policy) {
+            gatehouse.set(policy);
         }
         changed.log();
         *listeners = Some(changed);

@@ -88,6 +88,7 @@ impl Server {
             access,
             observer,
             authority,
+            gatehouse,
             when_bound,
         } = options;
         let listeners = Listeners::default().change(listen, sockets.backlog)?;
@@ -131,7 +132,7 @@ impl Server {
         threads.extend(refusal.and_then(Refusal::stop));
         listeners.log();
         let post = Arc::clone(&broker.post);
-        let reloader = Reloader::new(listeners, broker.post, admission, memory, files);
+        let reloader = Reloader::new(listeners, broker.post, admission, memory, gatehouse, files);
         stop.attach(reloader.clone());
         let directory = broker.directory;
         Ok(Self { reloader, directory, post, stop, threads, log: broker.log })

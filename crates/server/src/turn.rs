@@ -280,6 +280,7 @@ impl<N: Network> Turn<N> {
                 }
                 Letter::Arrival(arrival) => self.arrive(*arrival),
                 Letter::Answer(answer) => self.shard.answered(answer),
+                Letter::AccessChanged => self.shard.access_changed(self.now),
                 Letter::ControlAnswer(answer) => self.shard.answer_control(answer, self.now),
                 Letter::Fetched(fetched) => self.shard.fetched(fetched, self.now),
                 Letter::Round(round) => self.shard.begin_round(&round),

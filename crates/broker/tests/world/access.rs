@@ -30,6 +30,20 @@ impl World {
         self.settle();
     }
 
+    /// Who may do what changes, after the last answers have come and before anybody has acted on
+    /// them.
+    pub(crate) fn access_changed(&mut self, answers: &[(&Ask, Verdict)]) {
+        for (ask, verdict) in answers {
+            let (connection, request) = (ask.connection, ask.request);
+            let answer = Answer { connection, request, verdict: verdict.clone() };
+            self.shards[ask.shard.as_usize()].answered(answer);
+        }
+        for shard in &mut self.shards {
+            shard.access_changed(self.now);
+        }
+        self.settle();
+    }
+
     /// A request to the broker was done; this is what its client is told.
     pub(crate) fn respond(&mut self, to: &ControlRequest, response: Option<(&str, &str)>) {
         let response = response.map(|(topic, payload)| ControlResponse {

@@ -34,7 +34,7 @@ pub(super) struct Order {
 struct Mosquitto {
     order: Order,
     log: Log,
-    /// The files of TLS.
+    /// The files of TLS, users and rights.
     files: Vec<PathBuf>,
 }
 
@@ -78,7 +78,7 @@ fn run(order: Order, log: &Log, owner: Option<Owner>) -> anyhow::Result<()> {
     let mut options = configuration.serve_options(None)?;
     let listeners = options.listen.clone();
     let data = options.data.clone();
-    let files = files(&listeners);
+    let files = files(&configuration, &listeners);
     options.observer = {
         let log = log.clone();
         Box::new(move |_| Box::new(ClientLog::new(log.clone())))
@@ -141,9 +141,10 @@ impl Mosquitto {
             None
         })?;
         let listen = configuration.listen().map_err(|error| Some(error.into()))?;
-        let watched = files(&listen);
+        let policy = configuration.policy().load().map_err(|error| Some(error.into()))?;
+        let watched = files(&configuration, &listen);
         let (limits, sockets) = (configuration.limits(), configuration.sockets());
-        let reload = Reload { listen, limits, sockets };
+        let reload = Reload { listen, limits, sockets, policy: Some(policy) };
         server.reload(reload).map_err(|error| Some(anyhow!("{error}")))?;
         self.log.set(self.order.log_settings(&configuration));
         self.log.set_wants_connections(configuration.global.connection_messages);

@@ -7,16 +7,18 @@ use std::collections::hash_map::Entry;
 use super::global::Global;
 use super::listener::{Endpoint, ListenerSettings};
 use super::option::{
-    Beginning, DEFAULT_PORT, OptionDefinition, Place, Repeat, Section, State, Without,
+    Beginning, DEFAULT_PORT, Loading, OptionDefinition, Place, Repeat, Section, State, Without,
 };
 use super::origin::{Origin, Rank, Remark, Weight};
 use super::persona::Persona;
+use super::plugins::{PluginSettings, Reach, StockPlugin, foreign};
 use super::table::{nearest, option};
 
 /// What lines have said so far.
 pub(super) struct Assembly {
     pub(super) global: Global,
     pub(super) listeners: Vec<ListenerSettings>,
+    pub(super) plugins: Vec<PluginSettings>,
     pub(super) settings: Vec<Setting>,
     pub(super) remarks: Vec<Remark>,
     /// Whether nobody has said where to listen.
@@ -28,7 +30,6 @@ pub(super) struct Assembly {
     current: Current,
     bridges: HashMap<Box<str>, Origin>,
     bridge_count: usize,
-    plugin_count: usize,
     security_begun: bool,
     /// Who was the first to give an option in a place.
     first: HashMap<(&'static str, Scope, Rank), Origin>,
@@ -109,6 +110,7 @@ impl Assembly {
         Self {
             global: Global::new(persona),
             listeners: Vec::new(),
+            plugins: Vec::new(),
             settings: Vec::new(),
             remarks: Vec::new(),
             is_local: true,
@@ -117,7 +119,6 @@ impl Assembly {
             current: Current::default(),
             bridges: HashMap::new(),
             bridge_count: 0,
-            plugin_count: 0,
             security_begun: false,
             first: HashMap::new(),
             for_all_listeners: Vec::new(),
@@ -218,6 +219,11 @@ impl Assembly {
         if let Place::Begins(beginning) = option.place {
             return self.begin(option, beginning, text, origin);
         }
+        // An option with a name of many ends keeps the end beside its value.
+        let text = match option.name.strip_suffix('*').and_then(|start| name.strip_prefix(start)) {
+            Some(end) => format!("{end} {text}"),
+            None => text,
+        };
         if origin.rank() != Rank::File && option.is_of_listeners() {
             self.for_all_listeners.push((option, text, origin.clone()));
             return Ok(());
@@ -296,14 +302,99 @@ impl Assembly {
                 self.bridge_count += 1;
                 Scope::Bridge(self.bridge_count - 1)
             }
-            Beginning::Plugin => {
-                self.current.plugin = Some(self.plugin_count);
-                self.plugin_count += 1;
-                Scope::Plugin(self.plugin_count - 1)
+            Beginning::Plugin(loading) => {
+                let plugin = self.plugin(loading, &text, origin);
+                self.plugins.push(plugin.map_err(|words| format!("{}: {words}", option.name))?);
+                let index = self.plugins.len() - 1;
+                self.current.plugin = Some(index);
+                Scope::Plugin(index)
             }
         };
         self.settings.push(Setting { option, scope, text, origin: origin.clone() });
         Ok(())
+    }
+
+    /// The plugin that a line loads.
+    fn plugin(
+        &mut self,
+        loading: Loading,
+        text: &str,
+        origin: &Origin,
+    ) -> Result<PluginSettings, String> {
+        // Until there is one, options have no plugin.
+        self.current.plugin = None;
+        let (name, path) = match loading {
+            Loading::Named => {
+                let (name, path) =
+                    text.split_once(' ').ok_or("a name and the path of the plugin are missing")?;
+                (Some(name), path.trim_start())
+            }
+            Loading::Here | Loading::Everywhere => (None, text),
+        };
+        let reach = match (loading, name, self.current.listener) {
+            (_, Some(name), _) => Reach::Named(Box::from(name), Vec::new()),
+            (Loading::Here, None, Some(listener)) if self.global.per_listener_settings => {
+                Reach::Listener(listener)
+            }
+            (Loading::Here, None, None) if self.global.per_listener_settings => {
+                return Err(
+                    "write the line of its listener before it, or write global_plugin".to_owned()
+                );
+            }
+            _ => Reach::All,
+        };
+        if let Reach::Named(name, _) = &reach
+            && self.plugins.iter().any(|other| other.is_named(name))
+        {
+            return Err(format!("there is a plugin {name:?} already; choose another name"));
+        }
+        self.security_begun |= loading == Loading::Here;
+        let plugin = StockPlugin::of_file(path).ok_or_else(|| foreign(path))?;
+        if plugin == StockPlugin::DynamicSecurity {
+            return Err(
+                "dynamic security cannot be done yet, and without it everybody could come in"
+                    .into(),
+            );
+        }
+        if let Some(words) = plugin.remark() {
+            self.remark(origin, Weight::Warning, format!("{}: {words}", plugin.name()));
+        }
+        Ok(PluginSettings { plugin, reach, options: Vec::new(), origin: origin.clone() })
+    }
+
+    /// Notes what is said of a plugin, or of a listener that uses it.
+    fn note(&mut self, option: &OptionDefinition, scope: Scope, text: &str) -> Result<(), String> {
+        match scope {
+            Scope::Plugin(index) if option.name.ends_with('*') => {
+                let (name, value) = text.split_once(' ').unwrap_or((text, ""));
+                let Some(plugin) = self.plugins.get_mut(index) else { return Ok(()) };
+                if !plugin.plugin.options().contains(&name) {
+                    return Err(match plugin.plugin.options() {
+                        [] => format!("{} has no options", plugin.plugin.name()),
+                        known => format!(
+                            "{} has no option {name:?}; there is {}",
+                            plugin.plugin.name(),
+                            known.join(", ")
+                        ),
+                    });
+                }
+                plugin.options.push((Box::from(name), Box::from(value)));
+                Ok(())
+            }
+            Scope::Listener(listener) if option.name == PLUGIN_USE => {
+                let named = self.plugins.iter_mut().find(|plugin| plugin.is_named(text));
+                match named.map(|plugin| &mut plugin.reach) {
+                    Some(Reach::Named(_, listeners)) => listeners.push(listener),
+                    _ => {
+                        return Err(format!(
+                            "there is no plugin {text:?}; load it before with plugin_load {text} FILE"
+                        ));
+                    }
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn add_listener(&mut self, settings: ListenerSettings) -> Result<usize, String> {
@@ -411,6 +502,8 @@ impl Assembly {
                 field.clear();
             }
             field.read(&text).map_err(|wrong| format!("{}: {wrong}", option.name))?;
+        } else {
+            self.note(option, scope, &text).map_err(|words| format!("{}: {words}", option.name))?;
         }
         self.settings.push(Setting { option, scope, text, origin: origin.clone() });
         Ok(())
@@ -474,6 +567,7 @@ fn unknown(name: &str) -> String {
 }
 
 const PER_LISTENER_SETTINGS: &str = "per_listener_settings";
+const PLUGIN_USE: &str = "plugin_use";
 /// Mistakes after which the rest is not looked at.
 const MAXIMUM_MISTAKES: usize = 100;
 /// Listeners of one broker.

@@ -7,14 +7,16 @@ use ferrymq_broker::Durability;
 use super::assembly::{Assembly, Scope};
 use super::listener::{ListenerSettings, Protocol};
 use super::origin::{Origin, Weight};
+use super::plugins::Reach;
 
 /// Says what does not go together.
 pub(super) fn check(assembly: &mut Assembly) {
     repeated_listeners(assembly);
+    plugins(assembly);
     for index in 0..assembly.listeners.len() {
         let Some(settings) = assembly.listeners.get(index).cloned() else { continue };
         let origin = assembly.opened_at(index).cloned();
-        for (weight, words) in listener(&settings, assembly) {
+        for (weight, words) in listener(index, &settings, assembly) {
             let words = format!("listener {}: {words}", settings.endpoint);
             say(assembly, origin.as_ref(), weight, words);
         }
@@ -55,8 +57,34 @@ fn repeated_listeners(assembly: &mut Assembly) {
     }
 }
 
+/// Plugins that lack what they need, or that nobody uses.
+fn plugins(assembly: &mut Assembly) {
+    let mut found = Vec::new();
+    for plugin in &assembly.plugins {
+        let name = plugin.plugin.name();
+        let needed = plugin.plugin.options().first().filter(|_| plugin.plugin.needs_option());
+        if let Some(option) = needed.filter(|option| plugin.option(option).is_none()) {
+            let words = format!("{name}: it needs a file; write plugin_opt_{option} FILE after it");
+            found.push((plugin.origin.clone(), Weight::Mistake, words));
+        }
+        if let Reach::Named(own, listeners) = &plugin.reach
+            && listeners.is_empty()
+        {
+            let words = format!("{name}: no listener uses it; write plugin_use {own} after one");
+            found.push((plugin.origin.clone(), Weight::Warning, words));
+        }
+    }
+    for (origin, weight, words) in found {
+        say(assembly, Some(&origin), weight, words);
+    }
+}
+
 /// What is to be said of one listener.
-fn listener(on: &ListenerSettings, assembly: &Assembly) -> Vec<(Weight, &'static str)> {
+fn listener(
+    index: usize,
+    on: &ListenerSettings,
+    assembly: &Assembly,
+) -> Vec<(Weight, &'static str)> {
     let tls = &on.tls;
     let speaks_tls = tls.certfile.is_some() && tls.keyfile.is_some();
     let names_user = tls.use_identity_as_username || tls.use_subject_as_username;
@@ -107,9 +135,14 @@ fn listener(on: &ListenerSettings, assembly: &Assembly) -> Vec<(Weight, &'static
             "there is no HTTP interface yet; nothing listens here",
         ),
         (
-            on.protocol != Protocol::HttpApi && !anonymous && !names_user && !assembly.is_local,
+            on.protocol != Protocol::HttpApi
+                && !anonymous
+                && !names_user
+                && !assembly.is_local
+                && !assembly.knows_users(index, on),
             Weight::Warning,
-            "nobody can come in: passwords are not checked yet, and allow_anonymous is not true",
+            "nobody can come in: there is no password_file nor any other source of users, and \
+             allow_anonymous is not true",
         ),
     ];
     let true_ones = rows.into_iter().filter(|(is_so, ..)| *is_so);
@@ -122,6 +155,16 @@ impl Assembly {
         let of_it = || self.settings.iter().filter(|set| set.scope == Scope::Listener(listener));
         let opening = of_it().find(|setting| setting.option.begins_listener());
         opening.or_else(|| of_it().next()).map(|setting| &setting.origin)
+    }
+
+    /// Whether anybody knows users who come to a listener.
+    fn knows_users(&self, index: usize, on: &ListenerSettings) -> bool {
+        let security = match self.global.per_listener_settings {
+            true => &on.security,
+            false => &self.global.security,
+        };
+        security.password_file.is_some()
+            || self.plugins.iter().any(|plugin| plugin.knows_users() && plugin.is_for(index))
     }
 
     /// Where an option of the broker was given.

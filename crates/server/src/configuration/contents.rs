@@ -7,6 +7,7 @@ use super::listener::ListenerSettings;
 use super::option::Group;
 use super::origin::{Rejected, Remark};
 use super::persona::Persona;
+use super::plugins::PluginSettings;
 
 /// What a broker is to be, as its users have written it.
 #[derive(Clone, Debug)]
@@ -17,6 +18,8 @@ pub struct Configuration {
     pub global: Global,
     /// Where clients connect. There is always one.
     pub listeners: Vec<ListenerSettings>,
+    /// Mosquitto's plugins whose work is to be done.
+    pub plugins: Vec<PluginSettings>,
     /// Whether nobody has said where to listen: then it is this machine alone, and everybody on it
     /// may come in.
     pub is_local: bool,
@@ -30,11 +33,11 @@ impl Configuration {
         check(&mut assembly);
         let is_wrong = assembly.is_wrong();
         let persona = assembly.persona();
-        let Assembly { global, listeners, settings, remarks, is_local, .. } = assembly;
+        let Assembly { global, listeners, plugins, settings, remarks, is_local, .. } = assembly;
         if is_wrong {
             return Err(Rejected { remarks });
         }
-        Ok(Self { persona, global, listeners, is_local, remarks, settings })
+        Ok(Self { persona, global, listeners, plugins, is_local, remarks, settings })
     }
 
     /// Whether anybody has said where the log goes, or what is in it.

@@ -23,6 +23,12 @@ pub struct Global {
     pub security: Security,
     /// Whether what is said of users holds for the listener before it alone.
     pub per_listener_settings: bool,
+    /// Whether subscriptions are refused that the rights do not allow.
+    pub acl_check_subscribe: bool,
+    /// How many threads check passwords; `None`: one for every two cores.
+    pub password_threads: Option<NonZeroU16>,
+    /// How many passwords may wait to be checked.
+    pub logins_queued: usize,
     /// Whether a retained message is sent only if its publisher could still publish it.
     pub check_retain_source: bool,
     /// What all client identifiers must begin with.
@@ -115,6 +121,9 @@ impl Global {
         let ours = Self {
             security: Security::default(),
             per_listener_settings: false,
+            acl_check_subscribe: true,
+            password_threads: None,
+            logins_queued: 1024,
             check_retain_source: true,
             clientid_prefixes: None,
             user: None,
@@ -154,6 +163,8 @@ impl Global {
     fn into_mosquitto(mut self) -> Self {
         self.limits.connection.maximum_packet_size = 2_000_000;
         Self {
+            // Mosquitto grants what is asked for, and asks again for each message.
+            acl_check_subscribe: false,
             user: Some("mosquitto".to_owned()),
             max_inflight_messages: 20,
             max_queued_messages: 1000,

@@ -122,8 +122,19 @@ pub(super) enum Beginning {
     DefaultPort,
     DefaultAddress,
     Bridge,
-    Plugin,
+    Plugin(Loading),
     Files,
+}
+
+/// For whom a plugin is loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Loading {
+    /// For the listener before it, if each has its own settings, otherwise for all.
+    Here,
+    /// For all.
+    Everywhere,
+    /// For the listeners that ask for it by name.
+    Named,
 }
 
 impl OptionDefinition {

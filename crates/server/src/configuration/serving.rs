@@ -1,5 +1,6 @@
 //! From what was written to what a server takes.
 
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use ferrymq_transport::{ServerTransport, proxy, tls, websocket};
 use super::contents::Configuration;
 use super::listener::{Endpoint, ListenerSettings, Protocol, TlsFiles};
 use super::persona::Persona;
+use crate::access::{Gate, Gatehouse, PolicyError};
 use crate::config::{Bind, Listener, ServeOptions};
 use crate::data::DataOptions;
 use crate::http_dir::{self, HttpDirError};
@@ -38,6 +40,9 @@ pub enum ServingError {
         #[source]
         source: HttpDirError,
     },
+    /// The files of users and rights cannot be used.
+    #[error(transparent)]
+    Policy(#[from] PolicyError),
     /// There is no place for what is to be kept.
     #[error(
         "where shall the data be kept? There is no home directory: choose a directory with data, or \
@@ -53,8 +58,14 @@ impl Configuration {
     ///
     /// Files that cannot be used, and no place for what is to be kept.
     pub fn serve_options(&self, home: Option<PathBuf>) -> Result<ServeOptions, ServingError> {
+        let threads = self.global.password_threads.map(NonZeroUsize::from);
+        let gatehouse = Gatehouse::new(self.policy().load()?, threads);
+        let gates = gatehouse.clone();
         Ok(ServeOptions {
             listen: self.listen()?,
+            access: Box::new(move |_| Box::new(Gate::new(gates.clone()))),
+            authority: Arc::new(gatehouse.clone()),
+            gatehouse: Some(gatehouse),
             shards: self.global.shards,
             limits: self.limits(),
             sockets: self.sockets(),
@@ -236,7 +247,6 @@ impl Configuration {
                 .allow_zero_length_client_id
                 .or(general.allow_zero_length_client_id)
                 .unwrap_or(true),
-            allow_anonymous: security.allow_anonymous.or(general.allow_anonymous).unwrap_or(false),
             ..default
         }
     }

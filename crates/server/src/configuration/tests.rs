@@ -1,8 +1,11 @@
 //! The language as a whole.
 
+mod plugins;
 mod printing;
 mod sources;
 mod values;
+
+use std::path::PathBuf;
 
 use super::*;
 
@@ -71,7 +74,7 @@ fn every_mistake_is_told_with_its_line() {
 
 #[test]
 fn broker_does_not_start_where_it_would_let_in_everybody() {
-    for line in ["password_file /p", "acl_file /a", "psk_file /k", "plugin /x.so", "psk_hint x"] {
+    for line in ["psk_file /k", "plugin /x.so", "psk_hint x"] {
         let found = mistakes(&format!("listener 1883\n{line}\nallow_anonymous false\n"));
         assert_eq!(found.len(), 1, "{line}: {found:?}");
         assert!(found[0].starts_with("2: "), "{found:?}");
@@ -89,12 +92,17 @@ fn configurations_of_a_tutorial_start_or_say_why_not() {
     );
     let warnings: Vec<_> =
         configuration.remarks.iter().map(|remark| (remark.weight, remark.to_string())).collect();
-    let expected = "configuration:3: listener 8883: nobody can come in: passwords are not checked \
-                    yet, and allow_anonymous is not true";
+    let expected = "configuration:3: listener 8883: nobody can come in: there is no password_file \
+                    nor any other source of users, and allow_anonymous is not true";
     assert_eq!(warnings, [(Weight::Warning, expected.to_owned())]);
-    let found = mistakes("\nallow_anonymous false\npassword_file /etc/mosquitto/passwd\n");
-    assert_eq!(found.len(), 1);
-    assert!(found[0].starts_with("3: password_file: users and their rights"), "{found:?}");
+    let users = "\nallow_anonymous false\npassword_file /etc/mosquitto/passwd\n";
+    for text in [users.to_owned(), format!("{users}{tls}")] {
+        let configuration = right(&text);
+        assert_eq!(configuration.remarks, [], "{text}");
+        let [door] = configuration.policy().doors.try_into().expect("there is one listener");
+        assert_eq!(door.password_files, [PathBuf::from("/etc/mosquitto/passwd")]);
+        assert!(!door.allow_anonymous);
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use super::assembly::{Scope, Setting};
 use super::contents::Configuration;
 use super::option::{Beginning, OptionDefinition, Place, Reload, Section};
 use super::origin::Origin;
+use super::plugins::Reach;
 use super::table::options;
 
 /// What an option is in one place.
@@ -75,18 +76,38 @@ impl Configuration {
     /// The broker, its listeners, bridges and plugins, with the lines that begin them.
     fn places(&self) -> Vec<(Scope, String)> {
         let mut places = vec![(Scope::Global, String::new())];
-        let listeners = self.listeners.iter().enumerate();
-        places.extend(listeners.map(|(index, listener)| {
-            (Scope::Listener(index), format!("listener {}", listener.endpoint))
+        // A plugin stands after the listener whose it is, and before all that ask for it by name.
+        places.extend(self.beginnings(|scope| match scope {
+            Scope::Plugin(index) => self.listener_of_plugin(index).is_none(),
+            _ => false,
         }));
-        let others = self.settings.iter().filter_map(|setting| {
-            let is_other = matches!(setting.scope, Scope::Bridge(_) | Scope::Plugin(_));
-            let begins = matches!(setting.option.place, Place::Begins(_));
-            (is_other && begins)
-                .then(|| (setting.scope, format!("{} {}", setting.option.name, setting.text)))
-        });
-        places.extend(others);
+        for (index, listener) in self.listeners.iter().enumerate() {
+            places.push((Scope::Listener(index), format!("listener {}", listener.endpoint)));
+            places.extend(self.beginnings(|scope| match scope {
+                Scope::Plugin(plugin) => self.listener_of_plugin(plugin) == Some(index),
+                _ => false,
+            }));
+        }
+        places.extend(self.beginnings(|scope| matches!(scope, Scope::Bridge(_))));
         places
+    }
+
+    /// The lines that begin something of this kind.
+    fn beginnings(
+        &self,
+        is_meant: impl Fn(Scope) -> bool,
+    ) -> impl Iterator<Item = (Scope, String)> {
+        let begin = self.settings.iter().filter(move |setting| {
+            matches!(setting.option.place, Place::Begins(_)) && is_meant(setting.scope)
+        });
+        begin.map(|setting| (setting.scope, format!("{} {}", setting.option.name, setting.text)))
+    }
+
+    fn listener_of_plugin(&self, index: usize) -> Option<usize> {
+        match self.plugins.get(index)?.reach {
+            Reach::Listener(listener) => Some(listener),
+            Reach::All | Reach::Named(..) => None,
+        }
     }
 
     fn can_be(&self, option: &OptionDefinition, scope: Scope) -> bool {
@@ -151,7 +172,10 @@ impl Configuration {
             let texts = self.texts(option, scope);
             if texts != option.default_of(self.persona) {
                 for text in texts {
-                    writeln!(f, "{} {text}", option.name)?;
+                    match option.name.strip_suffix('*') {
+                        Some(start) => writeln!(f, "{start}{text}")?,
+                        None => writeln!(f, "{} {text}", option.name)?,
+                    }
                 }
             }
         }

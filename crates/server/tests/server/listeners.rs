@@ -30,7 +30,8 @@ fn stop(server: Server) {
 }
 
 fn reload(listen: Vec<Listener>) -> Reload {
-    Reload { listen, limits: Limits::default(), sockets: SocketLimits::default() }
+    let (limits, sockets) = (Limits::default(), SocketLimits::default());
+    Reload { listen, limits, sockets, policy: None }
 }
 
 /// The broker does what it was told in its own time.

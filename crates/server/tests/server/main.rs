@@ -1,6 +1,7 @@
 //! The server from outside: its turn on a scripted network, all of it over loopback, and again
 //! what was kept.
 
+mod access;
 mod durable_store;
 #[cfg(unix)]
 mod listeners;

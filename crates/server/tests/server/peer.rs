@@ -154,6 +154,28 @@ pub(crate) fn connect(version: Version, client_id: &str, clean: bool) -> Vec<u8>
     packet(0x10, &body)
 }
 
+/// A CONNECT with a new session that says who its client is.
+pub(crate) fn connect_as(
+    version: Version,
+    client_id: &str,
+    username: Option<&str>,
+    password: Option<&[u8]>,
+) -> Vec<u8> {
+    let mut body = text("MQTT");
+    let flags = 0x02 | u8::from(username.is_some()) << 7 | u8::from(password.is_some()) << 6;
+    body.extend([version as u8, flags, 0, 60]);
+    if version == Version::V5 {
+        body.push(0);
+    }
+    body.extend(text(client_id));
+    body.extend(username.map(text).unwrap_or_default());
+    if let Some(password) = password {
+        body.extend(u16::try_from(password.len()).unwrap().to_be_bytes());
+        body.extend(password);
+    }
+    packet(0x10, &body)
+}
+
 /// A CONNECT with a will of QoS 1 and no delay.
 pub(crate) fn connect_with_will(
     version: Version,

@@ -514,7 +514,10 @@ fn new_certificate_is_shown_to_those_who_come_later_and_disturbs_nobody() {
     let mut listener = Listener::new(bind);
     listener.transport.tls = Some(server_tls);
     let (limits, sockets) = (Limits::default(), SocketLimits::default());
-    harbour.server.reload(Reload { listen: vec![listener], limits, sockets }).unwrap();
+    harbour
+        .server
+        .reload(Reload { listen: vec![listener], limits, sockets, policy: None })
+        .unwrap();
     // A shard takes note of it in its next turn.
     let deadline = std::time::Instant::now() + PATIENCE;
     loop {

@@ -1,11 +1,11 @@
 //! Who may do what.
 
-use super::kinds::{PATH, SWITCH, TEXT};
+use super::kinds::{INT, PATH, SWITCH, TEXT};
 use crate::configuration::option::{
-    Beginning, Group, OptionDefinition, Section, State, Without, begins, global, listener, noted,
-    security,
+    Beginning, Group, Loading, OptionDefinition, Section, State, Without, begins, global, listener,
+    noted, security,
 };
-use crate::configuration::value::Kind;
+use crate::configuration::value::{Kind, Whole};
 
 pub(super) const OPTIONS: &[OptionDefinition] = &[
     security("allow_anonymous", SWITCH, |security| &mut security.allow_anonymous).does(
@@ -18,12 +18,18 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
     .does("The same for one listener."),
     security("password_file", PATH, |security| &mut security.password_file)
         .last_holds()
-        .state_is(State::NotWithout(USERS))
-        .does("A file of users and their passwords."),
+        .does("A file of users and their passwords, as `ferrymq passwd` writes it."),
     security("acl_file", PATH, |security| &mut security.acl_file)
         .last_holds()
-        .state_is(State::NotWithout(USERS))
         .does("A file that says who may publish and subscribe to what."),
+    global("acl_check_subscribe", Group::Security, SWITCH, |global| {
+        &mut global.acl_check_subscribe
+    })
+    .ours()
+    .does(
+        "Whether a subscription is refused if the rights allow nothing of what it asks for. If not, \
+         it is granted, and what its client may not read never comes.",
+    ),
     security("psk_file", PATH, |security| &mut security.psk_file)
         .last_holds()
         .state_is(State::NotWithout("the TLS library has no pre-shared keys; use certificates"))
@@ -47,6 +53,26 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
         "Whether what is said of users holds for the listener before it alone. It must come \
          before all that.",
     ),
+    global(
+        "password_threads",
+        Group::Security,
+        Kind::Whole(Whole::of("threads", 1024).from(1)),
+        |global| &mut global.password_threads,
+    )
+    .ours()
+    .at_start()
+    .does("How many threads check passwords. Without it: one for every two cores."),
+    global(
+        "logins_queued",
+        Group::Security,
+        Kind::Whole(Whole::of("logins", INT).from(1)),
+        |global| &mut global.logins_queued,
+    )
+    .ours()
+    .does(
+        "How many logins may wait until their passwords are checked. Beyond that, the last of the \
+         address leaves from which most wait: it is told that the server is busy.",
+    ),
     global("check_retain_source", Group::Security, SWITCH, |global| {
         &mut global.check_retain_source
     })
@@ -54,35 +80,31 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
     .does("Sends a retained message only if who published it could still publish it."),
     global("clientid_prefixes", Group::Security, TEXT, |global| &mut global.clientid_prefixes)
         .last_holds()
-        .state_is(State::NotWithout(USERS))
         .instead("use an acl_file or use_username_as_clientid")
         .does("What all client identifiers must begin with."),
-    begins("plugin", Group::Security, TEXT, Beginning::Plugin)
-        .also(&["auth_plugin", "global_plugin"])
+    begins("plugin", Group::Security, TEXT, Beginning::Plugin(Loading::Here))
+        .also(&["auth_plugin"])
         .several()
-        .state_is(State::NotWithout(PLUGINS))
-        .does("Loads a plugin of Mosquitto."),
-    begins("plugin_load", Group::Security, TEXT, Beginning::Plugin)
+        .does(
+            "Does the work of one of Mosquitto's own plugins, known by the name of its file: \
+             mosquitto_password_file, mosquitto_acl_file, mosquitto_dynamic_security, \
+             mosquitto_persist_sqlite or mosquitto_sparkplug_aware. Any other is refused. With \
+             per_listener_settings it is for the listener before it.",
+        ),
+    begins("global_plugin", Group::Security, TEXT, Beginning::Plugin(Loading::Everywhere))
         .several()
-        .state_is(State::NotWithout(PLUGINS))
-        .does("Loads a plugin of Mosquitto and gives it a name."),
+        .does("The same for all listeners."),
+    begins("plugin_load", Group::Security, TEXT, Beginning::Plugin(Loading::Named))
+        .several()
+        .does("The same for the listeners that say `plugin_use`: a name, and the plugin."),
     noted("plugin_use", Group::Security, TEXT, Section::Listener)
-        .state_is(State::NotWithout(PLUGINS))
-        .does("Uses a plugin that was loaded, for one listener."),
+        .several()
+        .does("Uses a plugin that was loaded by `plugin_load`, for one listener."),
     noted("plugin_opt_*", Group::Security, TEXT, Section::Plugin)
         .several()
-        .state_is(State::Later("it is for a plugin"))
-        .does("An option for the plugin before it."),
-    noted("auth_opt_*", Group::Security, TEXT, Section::Plugin)
-        .several()
-        .state_is(State::Later("it is for a plugin"))
-        .does("The same."),
+        .does("An option for the plugin before it, such as `plugin_opt_password_file`."),
+    noted("auth_opt_*", Group::Security, TEXT, Section::Plugin).several().does("The same."),
     noted("auth_plugin_deny_special_chars", Group::Security, SWITCH, Section::Plugin)
         .state_is(State::Accepted("names with + or # never match a pattern"))
         .does("Asks the plugin nothing about names with + or #."),
 ];
-
-const USERS: &str = "users and their rights cannot be checked yet, and without them everybody could \
-                     come in; go on with Mosquitto for this, or take the line out";
-const PLUGINS: &str = "Mosquitto's plugins cannot be loaded, and without this one everybody might \
-                       come in; go on with Mosquitto for this, or take the line out";

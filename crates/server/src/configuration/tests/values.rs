@@ -1,6 +1,6 @@
 //! Every option takes what it should and refuses what it should not.
 
-use super::super::option::{Place, Section};
+use super::super::option::{Beginning, Place, Section};
 use super::super::{Group, Kind, OptionDefinition, Persona, State, options, parse};
 
 /// What options with a form of their own take and refuse.
@@ -82,7 +82,11 @@ fn every_option_takes_and_refuses_what_it_should() {
     for option in options() {
         let name = option.name().replace('*', "key");
         // A directory and a plugin must be there as well; they have tests of their own.
-        if name == "include_dir" || matches!(option.place, Place::Noted(Section::Plugin)) {
+        let is_of_plugins = matches!(
+            option.place,
+            Place::Noted(Section::Plugin) | Place::Begins(Beginning::Plugin(_))
+        );
+        if is_of_plugins || ["include_dir", "plugin_use"].contains(&&*name) {
             continue;
         }
         let starts = !matches!(option.state(), State::NotWithout(_) | State::Refused(_));

@@ -1,0 +1,80 @@
+//! The gate of a shard: what it can say at once it says, and the rest it leaves to the gatehouse.
+
+use std::sync::Arc;
+
+use ferrymq_broker::{Access, Asker, Question, Verdict};
+use ferrymq_codec::ReasonCode;
+
+use super::denials::Denials;
+use super::gatehouse::Gatehouse;
+use super::policy::{Knock, Policy};
+use super::rights::Ruling;
+
+/// The gate of a shard.
+pub struct Gate {
+    gatehouse: Gatehouse,
+    /// The policy, and which one it is.
+    policy: Arc<Policy>,
+    version: u64,
+    denials: Denials,
+}
+
+impl Gate {
+    /// A gate of this gatehouse.
+    pub fn new(gatehouse: Gatehouse) -> Self {
+        let (version, policy) = gatehouse.policy();
+        Self { gatehouse, policy, version, denials: Denials::default() }
+    }
+
+    /// The policy that holds now. That it has changed is seen by one number; verdicts that the shard
+    /// remembers are forgotten when it is told.
+    fn refresh(&mut self) -> &Policy {
+        if self.gatehouse.version() != self.version {
+            (self.version, self.policy) = self.gatehouse.policy();
+        }
+        &self.policy
+    }
+}
+
+impl Access for Gate {
+    fn decide(&mut self, asker: &Asker<'_>, question: &Question<'_>) -> Option<Verdict> {
+        match question {
+            Question::Connect { password, will_topic } => {
+                let policy = self.refresh();
+                match policy.knock(asker, password.is_some()) {
+                    Knock::Welcome => Some(policy.with_will(asker, *will_topic, Verdict::YES)),
+                    Knock::Refused(reason) => Some(Verdict::Deny(reason)),
+                    Knock::Unknown => None,
+                }
+            }
+            Question::Authenticate { .. } => match self.refresh().door(asker) {
+                Some(door) if door.sources.is_empty() => {
+                    // No method is known here [MQTT-4.12.0-1].
+                    Some(Verdict::Deny(ReasonCode::BadAuthenticationMethod))
+                }
+                Some(_) => None,
+                None => Some(Verdict::Deny(ReasonCode::ServerUnavailable)),
+            },
+            _ => {
+                let (verdict, ruling) = self.refresh().rule(asker, question);
+                if let Ruling::Denied(rule) = ruling {
+                    self.denials.note(asker, question, rule.as_deref());
+                }
+                Some(verdict)
+            }
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        // Of the policy that holds now, which may be newer than ours.
+        self.gatehouse.policy().1.is_open()
+    }
+
+    fn lasts(&self, _asker: &Asker<'_>, _question: &Question<'_>) -> bool {
+        true
+    }
+
+    fn still_stands(&mut self, asker: &Asker<'_>) -> bool {
+        self.refresh().still_stands(asker)
+    }
+}

@@ -1,0 +1,197 @@
+//! The gatehouse of a broker: it keeps the policy that holds, and finds out on the control plane what
+//! no gate can say at once.
+
+use std::future::Future;
+use std::io;
+use std::num::NonZeroUsize;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+
+use ferrymq_broker::{Admission, Ask, AskedQuestion, ConnectionId, Principal, ShardIndex, Verdict};
+use ferrymq_codec::ReasonCode;
+use zeroize::Zeroizing;
+
+use super::exchanges::Exchanges;
+use super::hashing::Hashing;
+use super::login::Login;
+use super::policy::{Door, Policy, name_of};
+use super::source::{Outcome, Step};
+use crate::control::{AccessChanges, Authority};
+
+/// The gatehouse of a broker. All copies of it are one.
+#[derive(Clone)]
+pub struct Gatehouse {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    policy: RwLock<Arc<Policy>>,
+    /// Which policy it is; written after it.
+    version: AtomicU64,
+    hashing: Arc<Hashing>,
+    threads: Option<NonZeroUsize>,
+    exchanges: Mutex<Exchanges>,
+    changes: OnceLock<AccessChanges>,
+}
+
+impl Gatehouse {
+    /// A gatehouse with this policy, whose passwords are checked on so many threads; by default on
+    /// half as many as there are cores.
+    pub fn new(policy: Policy, threads: Option<NonZeroUsize>) -> Self {
+        let shared = Shared {
+            hashing: Arc::new(Hashing::new(policy.logins_queued)),
+            policy: RwLock::new(Arc::new(policy)),
+            version: AtomicU64::new(0),
+            threads,
+            exchanges: Mutex::default(),
+            changes: OnceLock::new(),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Puts another policy in place. Who may not stay by it is disconnected, and what was remembered
+    /// by the former one is forgotten.
+    pub fn set(&self, mut policy: Policy) {
+        let shared = &*self.shared;
+        shared.hashing.set_queued(policy.logins_queued);
+        let mut current = shared.policy.write().unwrap_or_else(PoisonError::into_inner);
+        policy.keep_doors_of(&current);
+        *current = Arc::new(policy);
+        shared.version.fetch_add(1, Ordering::Release);
+        drop(current);
+        self.tell();
+    }
+
+    /// Says that what sources or rights know has changed, though the policy has not.
+    pub fn tell(&self) {
+        if let Some(changes) = self.shared.changes.get() {
+            changes.tell();
+        }
+    }
+
+    /// The policy that holds, and which one it is.
+    pub(super) fn policy(&self) -> (u64, Arc<Policy>) {
+        let policy = self.shared.policy.read().unwrap_or_else(PoisonError::into_inner);
+        (self.version(), Arc::clone(&policy))
+    }
+
+    /// Which policy holds.
+    pub(super) fn version(&self) -> u64 {
+        self.shared.version.load(Ordering::Acquire)
+    }
+
+    fn exchanges(&self) -> MutexGuard<'_, Exchanges> {
+        self.shared.exchanges.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn login(&self, policy: &Policy, ask: &Ask, password: Option<Box<[u8]>>) -> Login {
+        Login {
+            peer: ask.peer,
+            profile: Arc::clone(&ask.profile),
+            client_id: ask.client_id.clone(),
+            username: name_of(&ask.asker()).map(Box::from),
+            password: password.map(|password| Arc::new(Zeroizing::new(password))),
+            hashing: Arc::clone(&self.shared.hashing),
+            patience: policy.patience,
+        }
+    }
+
+    /// Finds out whether somebody may come in.
+    async fn find_out(&self, mut ask: Ask) -> Verdict {
+        let (_, policy) = self.policy();
+        let Some(door) = policy.door(&ask.asker()) else {
+            return Verdict::Deny(ReasonCode::ServerUnavailable);
+        };
+        match &mut ask.question {
+            AskedQuestion::Connect { password, will_topic } => {
+                let (password, will_topic) = (password.take(), will_topic.take());
+                let login = self.login(&policy, &ask, password);
+                match check(door, &login).await {
+                    Outcome::Yes(principal) => {
+                        let verdict = allow(principal, None);
+                        policy.with_will(&ask.asker(), will_topic.as_deref(), verdict)
+                    }
+                    outcome => Verdict::Deny(reason_of(&outcome)),
+                }
+            }
+            AskedQuestion::Authenticate { method, data } => {
+                let (method, data) = (std::mem::take(method), data.take());
+                let login = self.login(&policy, &ask, None);
+                let place = (ask.shard, ask.connection);
+                self.exchange(door, &login, place, &method, data.as_deref()).await
+            }
+            // A gate knows the rest at once.
+            _ => Verdict::Deny(ReasonCode::ServerUnavailable),
+        }
+    }
+}
+
+impl Authority for Gatehouse {
+    fn begin(&self, changes: AccessChanges) -> io::Result<()> {
+        // The first broker that it is for stays the one.
+        let _ = self.shared.changes.set(changes);
+        self.shared.hashing.start(self.shared.threads)
+    }
+
+    fn answer(&self, ask: Ask) -> Pin<Box<dyn Future<Output = Verdict> + Send>> {
+        let gatehouse = self.clone();
+        Box::pin(async move { gatehouse.find_out(ask).await })
+    }
+}
+
+impl Gatehouse {
+    /// The next step of an exchange of AUTH packets, or the first one.
+    async fn exchange(
+        &self,
+        door: &Door,
+        login: &Login,
+        place: (ShardIndex, ConnectionId),
+        method: &str,
+        data: Option<&[u8]>,
+    ) -> Verdict {
+        let begun = self.exchanges().take(place);
+        let begin = || door.sources.iter().find_map(|source| source.exchange(method));
+        let Some(mut exchange) = begun.or_else(begin) else {
+            // [MQTT-4.12.0-1]
+            return Verdict::Deny(ReasonCode::BadAuthenticationMethod);
+        };
+        match exchange.step(login, data).await {
+            Step::Continue(data) => {
+                self.exchanges().put(place, exchange);
+                Verdict::Continue(data)
+            }
+            Step::Yes(principal, data) => allow(principal, data),
+            Step::Else(outcome) => Verdict::Deny(reason_of(&outcome)),
+        }
+    }
+}
+
+/// Asks one source after another.
+async fn check(door: &Door, login: &Login) -> Outcome {
+    for source in &door.sources {
+        match source.check(login).await {
+            Outcome::NotMine => {}
+            outcome => return outcome,
+        }
+    }
+    // Who has no name may come in without one, whatever else he has said.
+    match login.username.is_none() && door.allow_anonymous {
+        true => Outcome::Yes(Principal::default()),
+        false => Outcome::No,
+    }
+}
+
+fn allow(principal: Principal, data: Option<Box<[u8]>>) -> Verdict {
+    Verdict::Allow(Admission { data, principal: Some(Arc::new(principal)) })
+}
+
+/// What a client is told. Mosquitto tells everybody the same who may not come in: nobody learns from
+/// it which names there are.
+const fn reason_of(outcome: &Outcome) -> ReasonCode {
+    match outcome {
+        Outcome::Unreachable => ReasonCode::ServerUnavailable,
+        Outcome::Busy => ReasonCode::ServerBusy,
+        Outcome::Yes(_) | Outcome::No | Outcome::NotMine => ReasonCode::NotAuthorized,
+    }
+}

@@ -1,0 +1,251 @@
+//! Users and rights from files: who is let in at which listener, what he may do there, and what a
+//! reload makes of it.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::num::{NonZeroU16, NonZeroU32};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use ferrymq_access::password::{Hash, Scheme};
+use ferrymq_server::configuration::{Configuration, Sources, read};
+use ferrymq_server::{Reload, ServeOptions, Server};
+use tempfile::TempDir;
+
+use crate::peer::{Peer, Version, connect_as, publish, subscribe};
+
+/// A broker with the files that it was started with.
+struct House {
+    directory: TempDir,
+    server: Option<Server>,
+    ports: Vec<u16>,
+}
+
+impl House {
+    /// A broker with this configuration. `{}` is the directory of its files, and `PORT0`, `PORT1` …
+    /// are free ports.
+    fn new(configuration: &str, files: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let sockets: Vec<_> = (0..3).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let ports = sockets.iter().map(|socket| socket.local_addr().unwrap().port()).collect();
+        let mut house = Self { directory, server: None, ports };
+        for (name, text) in files {
+            house.write(name, text);
+        }
+        house.configure(configuration);
+        drop(sockets);
+        let options = house.read().serve_options(None).unwrap();
+        let options = ServeOptions { shards: NonZeroU16::new(2), ..options };
+        house.server = Some(Server::start(options).unwrap());
+        house
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        fs::write(self.path(name), text).unwrap();
+    }
+
+    fn configure(&self, text: &str) {
+        let mut text = text.replace("{}", self.directory.path().to_str().unwrap());
+        for (number, port) in self.ports.iter().enumerate() {
+            text = text.replace(&format!("PORT{number}"), &format!("{port} 127.0.0.1"));
+        }
+        self.write("ferrymq.conf", &format!("persistence false\n{text}"));
+    }
+
+    fn read(&self) -> Configuration {
+        let sources = Sources { file: Some(self.path("ferrymq.conf")), ..Sources::default() };
+        read(&sources).unwrap_or_else(|rejected| panic!("{rejected}"))
+    }
+
+    /// What the program does when it is told that something has changed.
+    fn reload(&self) -> Result<(), String> {
+        let configuration = self.read();
+        let policy = configuration.policy().load().map_err(|error| error.to_string())?;
+        let (limits, sockets) = (configuration.limits(), configuration.sockets());
+        let listen = configuration.listen().unwrap();
+        let reload = Reload { listen, limits, sockets, policy: Some(policy) };
+        self.server.as_ref().unwrap().reload(reload).map_err(|error| error.to_string())
+    }
+
+    fn address(&self, listener: usize) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.ports[listener]))
+    }
+
+    /// The reason in CONNACK for somebody who says this of himself.
+    fn knock(&self, listener: usize, version: Version, who: Credentials<'_>) -> u8 {
+        let mut peer = Peer::open(self.address(listener));
+        peer.send(&connect_as(version, "client", who.0, who.1.map(str::as_bytes)));
+        let packet = peer.receive().expect("CONNACK comes before the end");
+        assert_eq!((packet[0], packet[2]), (0x20, 0), "{packet:02x?}");
+        packet[3]
+    }
+
+    /// Somebody who is let in at the first listener.
+    fn enter(&self, client_id: &str, who: Credentials<'_>) -> Peer {
+        let mut peer = Peer::open(self.address(0));
+        peer.send(&connect_as(Version::V5, client_id, who.0, who.1.map(str::as_bytes)));
+        peer.expect_connack();
+        peer
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        if let Some(server) = self.server.take() {
+            server.stop();
+            server.join().expect("no part of the broker crashes");
+        }
+    }
+}
+
+/// A user name and a password.
+type Credentials<'a> = (Option<&'a str>, Option<&'a str>);
+
+/// A line of a password file. So few iterations are for tests alone.
+fn user(name: &str, password: &str) -> String {
+    let scheme = Scheme::pbkdf2(NonZeroU32::new(2).unwrap());
+    let hash = Hash::make(scheme, password.as_bytes(), b"a salt of 16 by").unwrap();
+    format!("{name}:{}\n", *hash.to_text())
+}
+
+const NOBODY: Credentials<'_> = (None, None);
+const ANNA: Credentials<'_> = (Some("anna"), Some("secret"));
+const BERT: Credentials<'_> = (Some("bert"), Some("secret"));
+
+#[test]
+fn each_listener_lets_in_whom_its_rules_let_in() {
+    // What Mosquitto 2.0 answers to the same, for each of its rules.
+    let house = House::new(
+        "per_listener_settings true\nlistener PORT0\npassword_file {}/users\nlistener PORT1\n\
+         password_file {}/users\nallow_anonymous true\nlistener PORT2\nallow_anonymous false\n",
+        &[("users", &user("anna", "secret"))],
+    );
+    let empty = (Some(""), Some("x"));
+    let rows = [
+        ("anonymous", NOBODY, [false, true, false]),
+        ("right", ANNA, [true, true, false]),
+        ("wrong password", (Some("anna"), Some("x")), [false, false, false]),
+        ("no password", (Some("anna"), None), [false, false, false]),
+        ("unknown", BERT, [false, false, false]),
+        ("empty name", empty, [false, true, false]),
+    ];
+    for (what, who, listeners) in rows {
+        for (listener, allowed) in listeners.into_iter().enumerate() {
+            for (version, denied) in [(Version::V3_1_1, 5), (Version::V5, 0x87)] {
+                let reason = if allowed { 0 } else { denied };
+                let found = house.knock(listener, version, who);
+                assert_eq!(found, reason, "{what} at {listener}, {version:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn client_identifiers_begin_as_all_must() {
+    let house = House::new(
+        "listener PORT0\nallow_anonymous true\nclientid_prefixes cl\nlistener PORT1\n\
+         clientid_prefixes other\n",
+        &[],
+    );
+    assert_eq!(house.knock(0, Version::V5, NOBODY), 0x87, "the last line holds");
+    house.configure("listener PORT0\nallow_anonymous true\nclientid_prefixes cl\n");
+    house.reload().unwrap();
+    assert_eq!(house.knock(0, Version::V3_1_1, NOBODY), 0);
+}
+
+#[test]
+fn reload_ends_connections_of_whom_it_does_not_let_in_and_no_others() {
+    let house = House::new(
+        "listener PORT0\npassword_file {}/users\nallow_anonymous true\n",
+        &[("users", &[user("anna", "secret"), user("bert", "secret")].concat())],
+    );
+    let mut anna = house.enter("a", ANNA);
+    let mut bert = house.enter("b", BERT);
+    let mut nobody = house.enter("n", NOBODY);
+    house.write("users", &[user("anna", "secret"), user("carl", "secret")].concat());
+    house.reload().unwrap();
+    bert.expect(&[0xe0, 1, 0x87]);
+    bert.expect_end();
+    assert_eq!(house.knock(0, Version::V5, BERT), 0x87);
+    let carl = (Some("carl"), Some("secret"));
+    house.enter("c", carl).ping();
+    nobody.ping();
+    anna.ping();
+    house.configure("listener PORT0\npassword_file {}/users\nallow_anonymous false\n");
+    house.reload().unwrap();
+    nobody.expect(&[0xe0, 1, 0x87]);
+    anna.ping();
+    house.write("users", &user("anna", "another"));
+    house.reload().unwrap();
+    anna.expect(&[0xe0, 1, 0x87]);
+}
+
+#[test]
+fn reload_with_a_mistake_names_its_place_and_changes_nothing() {
+    let house = House::new(
+        "listener PORT0\npassword_file {}/users\nacl_file {}/rights\n",
+        &[("users", &user("anna", "secret")), ("rights", "user anna\ntopic a\n")],
+    );
+    let mut anna = house.enter("a", ANNA);
+    house.write("users", &format!("{}anna:plain\n", user("bert", "secret")));
+    house.write("rights", "user anna\ntopic wirte a\ntpic b\n");
+    let words = house.reload().unwrap_err();
+    for place in ["users:2: ", "rights:3: "] {
+        let path = house.path(place);
+        assert!(words.contains(path.to_str().unwrap()), "{place}: {words}");
+    }
+    fs::remove_file(house.path("users")).unwrap();
+    let words = house.reload().unwrap_err();
+    assert!(words.contains("users: it cannot be read: "), "{words}");
+    anna.ping();
+    assert_eq!(house.knock(0, Version::V5, ANNA), 0);
+    assert_eq!(house.knock(0, Version::V5, BERT), 0x87);
+}
+
+#[test]
+fn rights_are_those_of_the_file_and_are_lost_at_once() {
+    let house = House::new(
+        "listener PORT0\npassword_file {}/users\nacl_file {}/rights\n",
+        &[
+            ("users", &[user("anna", "secret"), user("bert", "secret")].concat()),
+            ("rights", "user anna\ntopic quay/#\n\npattern read own/%u/%c\n"),
+        ],
+    );
+    let (mut anna, mut bert) = (house.enter("a", ANNA), house.enter("b", BERT));
+    let granted = |peer: &mut Peer, filter: &str| {
+        peer.send(&subscribe(Version::V5, 9, filter, 1));
+        *peer.expect_kind(0x90).last().unwrap()
+    };
+    let published = |peer: &mut Peer, topic: &str| {
+        peer.send(&publish(Version::V5, 1, 7, topic, b"ahoy"));
+        // The short form of PUBACK says success.
+        peer.expect_kind(0x40).get(4).copied().unwrap_or(0)
+    };
+    assert_eq!(granted(&mut bert, "quay/1"), 0x87);
+    assert_eq!(granted(&mut bert, "own/bert/b"), 1);
+    assert_eq!(granted(&mut bert, "own/bert/a"), 0x87);
+    assert_eq!(granted(&mut anna, "$share/crew/quay/+"), 1);
+    assert_eq!(published(&mut anna, "own/bert/b"), 0x87);
+    anna.send(&publish(Version::V5, 1, 7, "quay/1", b"ahoy"));
+    anna.expect_kind(0x32);
+    anna.expect_kind(0x40);
+    house.write("rights", "user anna\ntopic read quay/#\n");
+    house.reload().unwrap();
+    assert_eq!(published(&mut anna, "quay/1"), 0x87);
+    assert_eq!(granted(&mut bert, "own/bert/b"), 0x87);
+}
+
+#[test]
+#[expect(clippy::print_stdout, reason = "how long it takes is for whoever runs it to see")]
+fn ten_thousand_users_are_there_at_once() {
+    let users: String =
+        (0..10_000).map(|number| user(&format!("user{number}"), "secret")).collect();
+    let begun = Instant::now();
+    let house = House::new("listener PORT0\npassword_file {}/users\n", &[("users", &users)]);
+    assert_eq!(house.knock(0, Version::V5, (Some("user9999"), Some("secret"))), 0);
+    println!("with 10,000 users the first login is answered {:?} after the start", begun.elapsed());
+}
