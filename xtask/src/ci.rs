@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::Instant;
 
 use crate::command::{House, succeed};
-use crate::{prepare, tidy};
+use crate::{packages, prepare, tidy};
 
 /// Runs every step.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
@@ -39,6 +39,7 @@ const STEPS: &[(&str, Step)] = &[
     ("clippy", clippy),
     ("tidy", |house, _| tidy::run(&house.root)),
     ("build", build),
+    ("packages", packages),
     ("test", test),
     ("instructions", instructions),
     ("documentation", documentation),
@@ -60,6 +61,11 @@ fn clippy(house: &House, _: &mut Tally) -> Result<(), String> {
 
 fn build(house: &House, _: &mut Tally) -> Result<(), String> {
     succeed(&mut house.cargo(&["build", "--locked", "--release", "--package", "ferrymq"]))
+}
+
+/// That they can be made; `cargo xtask package-test` installs them.
+fn packages(house: &House, _: &mut Tally) -> Result<(), String> {
+    packages::debian(&house.root, None)
 }
 
 fn test(house: &House, tally: &mut Tally) -> Result<(), String> {

@@ -2,7 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// Where everything is built.
 pub(crate) struct House {
@@ -33,6 +33,16 @@ pub(crate) fn succeed(command: &mut Command) -> Result<(), String> {
     }
 }
 
+/// What a program says, whose failure is an error that names it.
+pub(crate) fn output(command: &mut Command) -> Result<String, String> {
+    let output = command.stderr(Stdio::inherit()).output();
+    let output = output.map_err(|error| format!("{command:?}: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("{command:?}: {}", output.status));
+    }
+    String::from_utf8(output.stdout).map_err(|error| format!("{command:?}: {error}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,6 +50,8 @@ mod tests {
     #[test]
     fn succeed_failing_command_is_named() {
         assert_eq!(succeed(&mut Command::new("true")), Ok(()));
+        assert_eq!(output(Command::new("echo").arg("word")), Ok("word\n".to_owned()));
+        assert!(output(&mut Command::new("false")).is_err());
         let error = succeed(Command::new("false").arg("why")).expect_err("false fails");
         assert!(error.contains("\"false\" \"why\""), "{error}");
     }

@@ -6,6 +6,10 @@
 //! cargo xtask tidy                  checks the rules of the house that no compiler knows
 //! cargo xtask conformance-report    writes docs/src/conformance.md
 //! cargo xtask configuration-reference   writes docs/src/configuration.md
+//! cargo xtask manual                writes the manual pages below target, to be looked at
+//! cargo xtask deb [PROGRAM]         makes the Debian packages of the release build
+//! cargo xtask tarball               builds a static program and packs it
+//! cargo xtask package-test [PROGRAM]    installs and removes the Debian packages in a Debian of its own
 //! ```
 #![expect(clippy::print_stdout, reason = "a chore speaks to whoever called it")]
 
@@ -13,6 +17,7 @@ mod ci;
 mod command;
 mod configuration;
 mod conformance;
+mod packages;
 mod prepare;
 mod tidy;
 
@@ -38,6 +43,10 @@ fn run() -> Result<(), String> {
         Some("tidy") => tidy::run(&root),
         Some("conformance-report") => conformance::run(&root),
         Some("configuration-reference") => configuration::run(&root),
+        Some("manual") => packages::manual(&root),
+        Some("deb") => packages::debian(&root, env::args().nth(2)),
+        Some("tarball") => packages::tarball(&root),
+        Some("package-test") => packages::test(&root, env::args().nth(2)),
         _ => Err(USAGE.to_owned()),
     }
 }
@@ -48,5 +57,5 @@ fn workspace_root() -> Result<PathBuf, String> {
     Path::new(&package).parent().map(Path::to_owned).ok_or_else(|| "xtask is nowhere".to_owned())
 }
 
-const USAGE: &str =
-    "usage: cargo xtask ci | prepare | tidy | conformance-report | configuration-reference";
+const USAGE: &str = "usage: cargo xtask ci | prepare | tidy | conformance-report | \
+                     configuration-reference | manual | deb | tarball | package-test";

@@ -9,19 +9,23 @@ use crate::command::succeed;
 
 /// Installs what is missing.
 pub(crate) fn run(root: &Path) -> Result<(), String> {
-    let packages = missing_packages();
-    if !packages.is_empty() {
-        println!("installing {}", packages.join(" "));
-        apt_get(&["update"])?;
-        let mut install = vec!["install", "-y", "--no-install-recommends"];
-        install.extend(packages);
-        apt_get(&install)?;
-    }
+    install(PACKAGES)?;
     succeed(Command::new("sh").arg(root.join("tests/interop/prepare.sh")).current_dir(root))
 }
 
-fn missing_packages() -> Vec<&'static str> {
-    PACKAGES.iter().filter(|(_, probe)| !answers_yes(probe)).map(|(package, _)| *package).collect()
+/// Installs those of Debian's packages that are missing. Beside each stands a question to the shell
+/// that is answered by yes when it is there.
+pub(crate) fn install(packages: &[(&str, &str)]) -> Result<(), String> {
+    let missing = packages.iter().filter(|(_, probe)| !answers_yes(probe));
+    let missing: Vec<&str> = missing.map(|(package, _)| *package).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    println!("installing {}", missing.join(" "));
+    apt_get(&["update"])?;
+    let mut install = vec!["install", "-y", "--no-install-recommends"];
+    install.extend(missing);
+    apt_get(&install)
 }
 
 fn answers_yes(probe: &str) -> bool {
@@ -42,7 +46,7 @@ fn apt_get(arguments: &[&str]) -> Result<(), String> {
     succeed(&mut command)
 }
 
-/// Debian's packages, each with a question to the shell that is answered by yes when it is there.
+/// What the tests need of Debian.
 const PACKAGES: &[(&str, &str)] = &[
     ("mosquitto", "test -x /usr/sbin/mosquitto || command -v mosquitto"),
     ("mosquitto-clients", "command -v mosquitto_sub && command -v mosquitto_pub"),
