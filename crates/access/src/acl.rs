@@ -13,6 +13,8 @@
 //! and to subscribe if one rule allows to receive all that the filter can match.
 
 mod file;
+mod lint;
+mod overlap;
 mod rules;
 mod tree;
 

@@ -2,6 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::acl::AclCommand;
 use crate::certificate::CertificateCommand;
 use crate::completions::CompletionsArguments;
 use crate::config::ConfigCommand;
@@ -38,6 +39,9 @@ pub(crate) enum Command {
     /// Make certificates for TLS, with a small authority of one's own
     #[command(name = "cert", subcommand)]
     Certificate(CertificateCommand),
+    /// Look at an ACL file: what it allows, because of which line, and what looks wrong
+    #[command(subcommand)]
+    Acl(AclCommand),
     /// Set, change and delete passwords in a password file
     #[command(display_name = "mosquitto_passwd")]
     Passwd(PasswdArguments),
@@ -82,6 +86,7 @@ impl Arguments {
                 | Command::Certificate(_)
                 | Command::Completions(_)
                 | Command::Manual(_)
+                | Command::Acl(_)
                 | Command::Passwd(_),
             )
             | None => false,

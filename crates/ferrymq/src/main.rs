@@ -7,6 +7,7 @@
 //! `mosquitto_sub`, `mosquitto_rr` and `mosquitto_ctrl` these clients, and by `mosquitto_passwd` the
 //! tool for password files.
 
+mod acl;
 mod arguments;
 mod certificate;
 mod completions;
@@ -78,6 +79,7 @@ fn main() -> ExitCode {
         Command::Certificate(command) => certificate::run(&command),
         Command::Completions(arguments) => completions::run(&arguments, Arguments::command()),
         Command::Manual(arguments) => manual::run(&arguments, Arguments::command()),
+        Command::Acl(command) => acl::run(&command),
         Command::Passwd(arguments) => passwd::run(arguments),
         Command::Publish(arguments) => run(publish::run(arguments)),
         Command::Subscribe(arguments) => run(subscribe::run(arguments)),

@@ -5,6 +5,7 @@ use std::fmt;
 
 use ferrymq_codec::TopicFilter;
 
+use super::overlap::overlap;
 use crate::mistake::Mistake;
 
 /// The rules of an ACL file, in their order.
@@ -30,7 +31,7 @@ pub struct Rule {
 }
 
 /// Whom a rule is for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// Clients without a user name.
     Anonymous,
@@ -92,6 +93,15 @@ impl AclFile {
     /// The rules, in the order of their lines.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// The rules that fit some of the topics that a filter matches, or its topic; those that deny
+    /// first, as they count. `%c` and `%u` fit whatever they meet.
+    pub fn about(&self, filter: &str) -> Vec<&Rule> {
+        let fits = |rule: &&Rule| overlap(&rule.filter, filter);
+        let mut rules: Vec<&Rule> = self.rules.iter().filter(fits).collect();
+        rules.sort_by_key(|rule| (rule.scope == Scope::Everybody, rule.access != Type::Deny));
+        rules
     }
 
     /// The users that have a section, with the line where it begins.
