@@ -54,6 +54,16 @@ fn server_link() {
 }
 
 #[test]
+fn scram() {
+    run(ferrymq_fuzz::scram, EXCHANGES, 5_000);
+}
+
+#[test]
+fn token() {
+    run(ferrymq_fuzz::token, TOKENS, 20_000);
+}
+
+#[test]
 fn topic_filter() {
     run(ferrymq_fuzz::topic_filter, FILTERS, 50_000);
 }
@@ -104,6 +114,31 @@ const DYNAMIC_SECURITY: &[&[u8]] = &[
     b"{}\0{\"commands\":[{\"command\":\"createRole\",\"rolename\":\"r\",\"acls\":[{\"acltype\":\
       \"subscribePattern\",\"topic\":\"#\"}]},{\"command\":\"createClient\",\"username\":\"u\",\"password\":\
       \"p\",\"roles\":[{\"rolename\":\"r\"}]},{\"command\":\"listClients\",\"verbose\":true}]}",
+];
+
+/// Good data for the target of SCRAM: which message it is, and the message.
+const EXCHANGES: &[&[u8]] = &[
+    b"\0$scram-sha-256$4096$W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=$\
+      wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=",
+    b"\0$2b$04$abcdefghijklmnopqrstuujydOTSfIH/d5oUHpsygqV5X9xJLQc6e",
+    b"\x01n,,n=ann,r=rOprNGfwEbeRWgbNEkqO",
+    b"\x01y,a=a=2Cn=3D,n=a=2Cn=3D,r=abc,x=1",
+    b"\x02c=biws,r=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH,\
+      p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
+    b"\x03r=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHx,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
+];
+
+/// Good data for the target of tokens: what it is, and that.
+const TOKENS: &[&[u8]] = &[
+    b"\0{\"keys\":[{\"kty\":\"oct\",\"kid\":\"a\",\"alg\":\"HS256\",\"k\":\"AyM1SysPpbyDfgZld3umj1qzKObwVMkoqQ-EstJQLr_T\"}]}",
+    b"\0-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n\
+      -----END PUBLIC KEY-----\n",
+    b"\x01eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbm4iLCJleHAiOjIwMDAwMDAwMDB9.4gzcEN8T\
+      xf2AXZR9-OwmWVn3CVdSJco5Aloyf6ozCEc",
+    b"\x02{\"sub\":\"ann\",\"exp\":1600000100.5,\"nbf\":1,\"publish\":[\"a/%c\"],\"subscribe\":\"a/#\"}",
+    b"\x06{\"sub\":\"ann\",\"exp\":2000000000,\"acl\":[{\"permission\":\"deny\",\"action\":\"all\",\"topic\":\"a/+\"}]}",
+    b"\x02{\"sub\":\"ann\",\"acl\":{\"pub\":[\"a\"],\"sub\":[\"a/b/#\"],\"all\":[]}}",
+    b"\x03{\"alg\":\"HS256\",\"typ\":\"JWT\",\"kid\":\"a\",\"crit\":[]}",
 ];
 
 /// Good data for the target that reads a configuration: whose defaults, and a file.

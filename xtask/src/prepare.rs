@@ -52,6 +52,7 @@ const PACKAGES: &[(&str, &str)] = &[
     ("mosquitto-clients", "command -v mosquitto_sub && command -v mosquitto_pub"),
     ("nodejs", "command -v node"),
     ("npm", "command -v npm"),
+    ("postgresql", "ls /usr/lib/postgresql/*/bin/initdb"),
     ("python3", "command -v python3"),
     ("python3-venv", "python3 -c 'import ensurepip, venv'"),
     ("valgrind", "command -v valgrind"),

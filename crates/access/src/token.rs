@@ -55,6 +55,8 @@ pub struct Bearer {
     pub grants: Option<Grants>,
     /// From which second after 1970 it holds no more, leeway included.
     pub expires: Option<u64>,
+    /// Which key it is signed with: one of [`Keys::fingerprints`].
+    pub key: u64,
 }
 
 impl Default for TokenRules {
@@ -91,7 +93,7 @@ impl TokenRules {
         if header.crit.is_some() {
             return Err(TokenError::Critical);
         }
-        let claims = self.claims(token, &header)?;
+        let (claims, key) = self.claims(token, &header)?;
         let expires = self.lifetime(&claims, now)?;
         let username = self.username.fill(&claims)?;
         if username.is_empty() || username.len() > usize::from(u16::MAX) || username.contains('\0')
@@ -105,17 +107,21 @@ impl TokenRules {
         }
         let who = Who { username: Some(&username), client_id };
         let grants = self.grants(&claims, who)?;
-        Ok(Bearer { username, grants, expires })
+        Ok(Bearer { username, grants, expires, key })
     }
 
-    /// The claims, if one of our keys signed them.
-    fn claims(&self, token: &[u8], header: &Header) -> Result<Map<String, Value>, TokenError> {
+    /// The claims, if one of our keys signed them, and which.
+    fn claims(
+        &self,
+        token: &[u8],
+        header: &Header,
+    ) -> Result<(Map<String, Value>, u64), TokenError> {
         signatures::install();
         let validation = self.validation(header);
         let mut reason = TokenError::Key;
         for key in self.keys.of(header.kid.as_deref(), header.alg) {
             match decode(token, &key.decoding, &validation) {
-                Ok(token) => return Ok(token.claims),
+                Ok(token) => return Ok((token.claims, key.fingerprint)),
                 Err(error) => reason = refusal(error.into_kind()),
             }
             if reason != TokenError::Signature {

@@ -23,6 +23,7 @@ mod policy;
 mod rights;
 mod settings;
 mod source;
+pub mod sources;
 
 pub use gate::Gate;
 pub use gatehouse::Gatehouse;

@@ -196,7 +196,8 @@ impl Hash {
     }
 
     /// A hash that costs what this one costs, and that no password is known to have.
-    pub(super) fn decoy(&self) -> Self {
+    #[must_use]
+    pub fn decoy(&self) -> Self {
         let digest = Zeroizing::new(vec![0; self.digest.len()]);
         Self { kind: self.kind, salt: vec![0; self.salt.len()].into(), digest }
     }

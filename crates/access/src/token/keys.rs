@@ -1,7 +1,8 @@
 //! The keys that tokens are signed with: a secret, public keys in PEM form, or a JWK set.
 
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, PublicKeyUse};
-use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind};
+use ring::digest;
 use serde_json::Value;
 use x509_parser::certificate::X509Certificate;
 use x509_parser::prelude::FromDer;
@@ -20,6 +21,25 @@ pub(super) struct Key {
     pub(super) id: Option<Box<str>>,
     pub(super) algorithms: Vec<Algorithm>,
     pub(super) decoding: DecodingKey,
+    /// A number that no other key has.
+    pub(super) fingerprint: u64,
+}
+
+impl Key {
+    fn new(id: Option<Box<str>>, algorithms: &[Algorithm], decoding: DecodingKey) -> Self {
+        let mut context = digest::Context::new(&digest::SHA256);
+        match decoding.kind() {
+            DecodingKeyKind::SecretOrDer(bytes) => context.update(bytes),
+            DecodingKeyKind::RsaModulusExponent { n, e } => {
+                context.update(n);
+                context.update(e);
+            }
+        }
+        let digest = context.finish();
+        let bytes = digest.as_ref().first_chunk().copied().unwrap_or_default();
+        let fingerprint = u64::from_be_bytes(bytes);
+        Self { id, algorithms: algorithms.to_vec(), decoding, fingerprint }
+    }
 }
 
 /// Why a file of keys cannot be used.
@@ -72,9 +92,8 @@ impl Keys {
         if secret.len() < SECRET_MINIMUM_BYTES {
             return Err(KeyError::Short(secret.len()));
         }
-        let algorithms = AlgorithmFamily::Hmac.algorithms().to_vec();
-        let key = Key { id: None, algorithms, decoding: DecodingKey::from_secret(secret) };
-        Ok(Self { keys: vec![key] })
+        let algorithms = AlgorithmFamily::Hmac.algorithms();
+        Ok(Self { keys: vec![Key::new(None, algorithms, DecodingKey::from_secret(secret))] })
     }
 
     /// A file with public keys or certificates in PEM form, or with a JWK set.
@@ -103,6 +122,11 @@ impl Keys {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
+    }
+
+    /// A number for each key, which is the same wherever and whenever it is read.
+    pub fn fingerprints(&self) -> impl Iterator<Item = u64> {
+        self.keys.iter().map(|key| key.fingerprint)
     }
 
     /// The keys with which a token may be signed that says this of itself. A key without a name may
@@ -163,7 +187,7 @@ fn of_jwk(jwk: &Jwk) -> Option<Key> {
         }
     };
     let id = jwk.common.key_id.as_deref().map(Box::from);
-    Some(Key { id, algorithms, decoding: key }).filter(|key| !key.algorithms.is_empty())
+    Some(Key::new(id, &algorithms, key)).filter(|key| !key.algorithms.is_empty())
 }
 
 fn of_curve(curve: &EllipticCurve) -> Option<&'static [Algorithm]> {
@@ -201,11 +225,7 @@ fn of_pem(text: &str) -> Result<Vec<Key>, KeyError> {
 
 fn of_public_key(info: &SubjectPublicKeyInfo<'_>) -> Option<Key> {
     let bytes = &*info.subject_public_key.data;
-    let unnamed = |algorithms: &[Algorithm], decoding| Key {
-        id: None,
-        algorithms: algorithms.to_vec(),
-        decoding,
-    };
+    let unnamed = |algorithms: &[Algorithm], decoding| Key::new(None, algorithms, decoding);
     match info.algorithm.algorithm.to_id_string().as_str() {
         RSA => Some(rsa(bytes)),
         ELLIPTIC_CURVE => {
@@ -222,8 +242,7 @@ fn of_public_key(info: &SubjectPublicKeyInfo<'_>) -> Option<Key> {
 }
 
 fn rsa(der: &[u8]) -> Key {
-    let algorithms = AlgorithmFamily::Rsa.algorithms().to_vec();
-    Key { id: None, algorithms, decoding: DecodingKey::from_rsa_der(der) }
+    Key::new(None, AlgorithmFamily::Rsa.algorithms(), DecodingKey::from_rsa_der(der))
 }
 
 /// `rsaEncryption`, `id-ecPublicKey` and `id-Ed25519`.

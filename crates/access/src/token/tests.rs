@@ -165,8 +165,9 @@ fn example_of_rfc_7515_is_believed_as_long_as_it_holds() {
         ..TokenRules::default()
     };
     let bearer = rules.verify(token, "", 1_300_819_379).unwrap();
+    let key = rules.keys.fingerprints().next().unwrap();
     let expected =
-        Bearer { username: "joe".to_owned(), grants: None, expires: Some(1_300_819_380) };
+        Bearer { username: "joe".to_owned(), grants: None, expires: Some(1_300_819_380), key };
     assert_eq!(bearer, expected);
     assert_eq!(rules.verify(token, "", 1_300_819_380), Err(TokenError::Expired));
 }

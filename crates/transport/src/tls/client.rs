@@ -32,7 +32,7 @@ impl ClientLayer {
         // An IPv6 address stands in brackets in a URL.
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host.to_owned()).map_err(|_| words::no_name(host))?;
-        let side = UnbufferedClientConnection::new(settings.config(), name)
+        let side = UnbufferedClientConnection::new(settings.rustls(), name)
             .map_err(|error| words::client(&error, host))?;
         let mut layer = Self { machine: Machine::new(side), host: host.into() };
         layer.receive(&[], &mut Vec::new(), below)?;

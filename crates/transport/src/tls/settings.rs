@@ -126,7 +126,8 @@ impl ClientSettings {
         &self.read.warnings
     }
 
-    pub(super) fn config(&self) -> Arc<ClientConfig> {
+    /// The same for libraries that speak TLS themselves.
+    pub fn rustls(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.config)
     }
 }
