@@ -41,6 +41,12 @@ impl Workshop<'_> {
         }
         let architecture = output(Command::new("dpkg").arg("--print-architecture"))?;
         let libc = glibc(&fs::read(&self.product.binary).map_err(|error| error.to_string())?);
+        let headers = output(Command::new("objdump").arg("-p").arg(&self.product.binary))?;
+        if let Some(library) = needed(&headers).find(|library| !LIBRARIES.contains(library)) {
+            return Err(format!(
+                "the program needs {library}, and the package does not depend on it"
+            ));
+        }
         let depends = format!("libc6 (>= {libc}), libgcc-s1 (>= 4.2), adduser");
         self.pack(&stage, BROKER, architecture.trim(), &[("Depends", depends)])
     }
@@ -160,6 +166,14 @@ fn glibc(program: &[u8]) -> String {
     format!("{major}.{minor}")
 }
 
+/// The libraries that a program needs, as `objdump` lists them.
+fn needed(headers: &str) -> impl Iterator<Item = &str> {
+    headers.lines().filter_map(|line| line.trim().strip_prefix("NEEDED").map(str::trim))
+}
+
+/// What is in the packages libc6 and libgcc-s1.
+const LIBRARIES: &[&str] =
+    &["ld-linux-aarch64.so.1", "ld-linux-x86-64.so.2", "libc.so.6", "libgcc_s.so.1", "libm.so.6"];
 const MARK: &[u8] = b"GLIBC_";
 const BROKER: &str = "ferrymq";
 const LINKS: &str = "ferrymq-mosquitto";
@@ -169,6 +183,12 @@ const HOMEPAGE: &str = "https://github.com/ferrymq/ferrymq";
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn needed_libraries_are_those_of_the_headers() {
+        let headers = "Dynamic Section:\n  NEEDED               libpq.so.5\n  INIT  0x1\n";
+        assert_eq!(needed(headers).collect::<Vec<_>>(), ["libpq.so.5"]);
+    }
 
     #[test]
     fn glibc_highest_version_is_found_by_number() {
