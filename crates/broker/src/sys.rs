@@ -1,6 +1,7 @@
 //! `$SYS`: what the broker says of itself, as retained messages that are published again when they
 //! have changed. The topics are those that Mosquitto's users know.
 
+use ferrymq_codec::TopicFilter;
 use ferrymq_protocol::time::Instant;
 
 use crate::directory::Directory;
@@ -76,6 +77,32 @@ impl SysTopics {
                 (topic, value)
             })
             .collect()
+    }
+}
+
+impl Directory {
+    /// The whole numbers among what was published last below `$SYS`, by their topics in the order of
+    /// the alphabet. The uptime is in seconds.
+    pub fn sys_numbers(&self) -> Vec<(Box<str>, u64)> {
+        let filter = TopicFilter::trusted("$SYS/#");
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            after = self.retained(filter, after.as_ref(), u64::MAX, PAGE, &mut found);
+            if after.is_none() {
+                break;
+            }
+        }
+        let mut numbers: Vec<(Box<str>, u64)> = found
+            .iter()
+            .filter_map(|message| {
+                let publication = message.publication();
+                let text = str::from_utf8(publication.payload).ok()?;
+                let number = text.strip_suffix(" seconds").unwrap_or(text).parse().ok()?;
+                Some((Box::from(publication.topic.as_str()), number))
+            })
+            .collect();
+        numbers.sort_unstable();
+        numbers
     }
 }
 
@@ -163,3 +190,6 @@ fn events(metrics: &Metrics) -> [u64; COUNTERS] {
 fn dropped(metrics: &Metrics) -> u64 {
     metrics.dropped_full() + metrics.dropped_expired() + metrics.dropped_too_large()
 }
+
+/// How many retained messages are looked at before others may look at them too.
+const PAGE: usize = 256;

@@ -15,6 +15,7 @@ use ferrymq_transport::ServerTransport;
 use crate::access::Gatehouse;
 use crate::control::{Authority, Unavailable};
 use crate::data::DataOptions;
+use crate::http_api::HttpApi;
 use crate::socket_limits::SocketLimits;
 
 /// What a [`Server`](crate::Server) is made of.
@@ -56,6 +57,8 @@ pub struct Listener {
     pub maximum_connections: Option<usize>,
     /// What stands between its sockets and MQTT: PROXY protocol, TLS, WebSocket.
     pub transport: ServerTransport,
+    /// What it tells programs over HTTP; then there is no MQTT.
+    pub api: Option<HttpApi>,
     /// Whether small packets leave at once. A turn writes everything that there is with one call, so
     /// that waiting for more only delays.
     pub no_delay: bool,
@@ -117,7 +120,7 @@ impl Listener {
     pub fn new(bind: Bind) -> Self {
         let profile = ListenerProfile { port: 0, ..ListenerProfile::default() };
         let transport = ServerTransport::default();
-        Self { bind, profile, maximum_connections: None, transport, no_delay: true }
+        Self { bind, profile, maximum_connections: None, transport, api: None, no_delay: true }
     }
 
     /// A listener for plain MQTT at this address.

@@ -39,7 +39,7 @@ pub use global::{Global, Lifetime, TopicDurability};
 pub use listener::{Endpoint, ListenerSettings, Protocol, Security, TlsFiles};
 pub use option::{Group, OptionDefinition, Reload, State};
 pub use origin::{Origin, Rejected, Remark, Weight};
-pub use persona::Persona;
+pub use persona::{MOSQUITTO_VERSION, Persona};
 pub use plugins::{PluginSettings, Reach, StockPlugin};
 pub use reader::Sources;
 pub use reference::reference;

@@ -2,19 +2,23 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use ferrymq_broker::ListenerProfile;
+use ferrymq_broker::{Directory, ListenerProfile};
+use ferrymq_transport::websocket;
 
 use crate::acceptor::{Admission, Entrance, Places, Terms};
 use crate::config::{Bind, Listener};
+use crate::http_api::Answers;
 use crate::listen::{self, ListenError, SharedPorts, SharedSocket};
 use crate::mio_network::MioListener;
 
 /// The listeners of a broker.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Listeners {
     bound: Vec<Bound>,
+    /// What those who ask over HTTP are told of, once there is a broker.
+    directory: Arc<OnceLock<Arc<Directory>>>,
 }
 
 #[derive(Debug)]
@@ -45,9 +49,15 @@ impl Listeners {
                 Some(known) => Arc::clone(&known.sockets),
                 None => listen::bind(&listener.bind, backlog, &ports)?.into(),
             };
-            bound.push(Bound::new(listener, sockets, known.and_then(Bound::places)));
+            let places = known.and_then(Bound::places);
+            bound.push(Bound::new(listener, sockets, places, &self.directory));
         }
-        Ok(Self { bound })
+        Ok(Self { bound, directory: Arc::clone(&self.directory) })
+    }
+
+    /// There is a broker now.
+    pub(crate) fn tell_of(&self, directory: &Arc<Directory>) {
+        self.directory.get_or_init(|| Arc::clone(directory));
     }
 
     /// Gives each listener as many places as it is to have now.
@@ -97,8 +107,21 @@ impl Listeners {
 
 impl Bound {
     /// `places` are those of the listener that was there before.
-    fn new(listener: Listener, sockets: Arc<[SharedSocket]>, places: Option<&Arc<Places>>) -> Self {
-        let Listener { bind, mut profile, maximum_connections, transport, no_delay } = listener;
+    fn new(
+        listener: Listener,
+        sockets: Arc<[SharedSocket]>,
+        places: Option<&Arc<Places>>,
+        directory: &Arc<OnceLock<Arc<Directory>>>,
+    ) -> Self {
+        let Listener { bind, mut profile, maximum_connections, mut transport, api, no_delay } =
+            listener;
+        if let Some(about) = api {
+            let http =
+                transport.websocket.take().map_or_else(Default::default, Arc::unwrap_or_clone);
+            let answers = Answers { about, directory: Arc::clone(directory) };
+            let http = websocket::ServerSettings { api: Some(Arc::new(answers)), ..http };
+            transport.websocket = Some(Arc::new(http));
+        }
         if profile.port == 0 {
             let address = sockets.iter().find_map(SharedSocket::address);
             profile.port = address.map_or(0, |address| address.port());

@@ -104,6 +104,7 @@ impl Server {
         };
         let opened = data.map(|data| data.open(&|| stop.is_asked())).transpose()?;
         let broker = Broker::new(shards, &limits, &*access, opened)?;
+        listeners.tell_of(&broker.directory);
         let memory = Arc::new(MemoryWatch::new(limits.memory_bytes));
         let (control, control_thread) = ControlPlane::start(
             authority,

@@ -22,4 +22,4 @@ pub use close_code::CloseCode;
 pub use head::{HEAD_MAXIMUM, HEADER_FIELDS_MAXIMUM};
 pub use pages::{Page, Pages};
 pub use server::ServerLayer;
-pub use settings::{SUBPROTOCOLS, ServerSettings};
+pub use settings::{Api, NotServed, SUBPROTOCOLS, ServerSettings};

@@ -70,6 +70,6 @@ Usage: mosquitto [-c config_file] [-d] [-h] [-p port] [-q] [-v] [--test-config]
 }
 
 /// The version of Mosquitto that scripts find. Ours is in the line after it.
-pub(super) const VERSION: &str = "2.1.2";
+pub(super) const VERSION: &str = ferrymq_server::configuration::MOSQUITTO_VERSION;
 pub(super) const OURS: &str =
     concat!("This is FerryMQ ", env!("CARGO_PKG_VERSION"), ", invoked by the name of Mosquitto.");

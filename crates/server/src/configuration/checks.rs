@@ -124,15 +124,16 @@ fn listener(
              keyfile and use_subject_as_username out",
         ),
         (
-            on.protocol != Protocol::Websockets
+            on.protocol == Protocol::Mqtt
                 && (on.http_directory.is_some() || !on.websocket_origins.is_empty()),
             Weight::Warning,
-            "http_dir and websockets_origin change nothing without protocol websockets",
+            "http_dir and websockets_origin change nothing with protocol mqtt",
         ),
         (
-            on.protocol == Protocol::HttpApi,
+            on.protocol == Protocol::HttpApi && !anonymous && !assembly.is_local,
             Weight::Warning,
-            "there is no HTTP interface yet; nothing listens here",
+            "programs that ask here are refused, because nobody can be asked for a name; bind it \
+             to this machine alone and write allow_anonymous true",
         ),
         (
             on.protocol != Protocol::HttpApi

@@ -82,6 +82,7 @@ pub enum Protocol {
 
 /// The files and rules of TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option that says true or false")]
 pub struct TlsFiles {
     /// Certificates of authorities, in one file.
     pub cafile: Option<PathBuf>,
@@ -93,6 +94,8 @@ pub struct TlsFiles {
     pub keyfile: Option<PathBuf>,
     /// Whether a client must have a certificate.
     pub require_certificate: bool,
+    /// Whether a client's certificate may have expired, or not be valid yet.
+    pub disable_client_cert_date_checks: bool,
     /// Which certificates are revoked.
     pub crlfile: Option<PathBuf>,
     /// The lowest version of TLS: `tlsv1.2` or `tlsv1.3`.

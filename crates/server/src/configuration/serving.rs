@@ -8,6 +8,7 @@ use ferrymq_broker::{Durability, IdentitySource, Limits, ListenerProfile};
 use ferrymq_codec::QoS;
 use ferrymq_transport::proxy::Version as ProxyVersion;
 use ferrymq_transport::{ServerTransport, proxy, tls, websocket};
+use serde_json::{Map, Value};
 
 use super::contents::Configuration;
 use super::listener::{Endpoint, ListenerSettings, Protocol, TlsFiles};
@@ -15,6 +16,7 @@ use super::persona::Persona;
 use crate::access::{Gate, Gatehouse, PolicyError};
 use crate::config::{Bind, Listener, ServeOptions};
 use crate::data::DataOptions;
+use crate::http_api::HttpApi;
 use crate::http_dir::{self, HttpDirError};
 use crate::socket_limits::SocketLimits;
 
@@ -80,8 +82,7 @@ impl Configuration {
     ///
     /// Files that cannot be used.
     pub fn listen(&self) -> Result<Vec<Listener>, ServingError> {
-        let ours = self.listeners.iter().filter(|on| on.protocol != Protocol::HttpApi);
-        ours.map(|on| self.listener(on)).collect()
+        self.listeners.iter().map(|on| self.listener(on)).collect()
     }
 
     /// The limits of the broker.
@@ -177,6 +178,7 @@ impl Configuration {
         listener.no_delay = self.global.set_tcp_nodelay;
         listener.maximum_connections = on.maximum_connections.limit();
         listener.profile = self.profile(on);
+        listener.api = (on.protocol == Protocol::HttpApi).then(|| self.http_api(on));
         listener.transport = ServerTransport {
             proxy: on.proxy_protocol.map(|version| proxy::ServerSettings {
                 version: if version == 1 { ProxyVersion::V1 } else { ProxyVersion::V2 },
@@ -187,11 +189,47 @@ impl Configuration {
                 source,
             })?,
             websocket: match on.protocol {
-                Protocol::Websockets => Some(Arc::new(websocket(on)?)),
-                Protocol::Mqtt | Protocol::HttpApi => None,
+                Protocol::Websockets | Protocol::HttpApi => Some(Arc::new(websocket(on)?)),
+                Protocol::Mqtt => None,
             },
         };
         Ok(listener)
+    }
+
+    fn http_api(&self, on: &ListenerSettings) -> HttpApi {
+        let listeners = self.listeners.iter().map(|on| {
+            let mut object = Map::new();
+            match &on.endpoint {
+                Endpoint::Unix(path) => object.insert("path".into(), path.to_string_lossy().into()),
+                Endpoint::Tcp { port, .. } | Endpoint::Loopback { port } => {
+                    object.insert("port".into(), (*port).into())
+                }
+            };
+            let protocol = match on.protocol {
+                Protocol::Mqtt => "mqtt",
+                Protocol::Websockets => "websockets",
+                Protocol::HttpApi => "httpapi",
+            };
+            object.insert("protocol".into(), protocol.into());
+            object.insert(
+                "tls".into(),
+                (on.tls.certfile.is_some() && on.tls.keyfile.is_some()).into(),
+            );
+            object.insert("mtls".into(), on.tls.require_certificate.into());
+            object.insert("allow_anonymous".into(), self.allows_anonymous(on).into());
+            Value::Object(object)
+        });
+        let mut all = Map::new();
+        all.insert("listeners".into(), listeners.collect::<Vec<_>>().into());
+        HttpApi {
+            listeners: Value::Object(all).to_string().into(),
+            version: self.persona.version().into(),
+            allow_anonymous: self.allows_anonymous(on),
+        }
+    }
+
+    fn allows_anonymous(&self, on: &ListenerSettings) -> bool {
+        on.security.allow_anonymous.or(self.global.security.allow_anonymous).unwrap_or(false)
     }
 
     fn tls(&self, files: &TlsFiles) -> Option<Result<tls::ServerSettings, tls::SettingsError>> {
@@ -205,6 +243,7 @@ impl Configuration {
                 ca_path: files.capath.clone(),
                 require_certificate: files.require_certificate,
                 revocations: files.crlfile.clone(),
+                ignore_client_dates: files.disable_client_cert_date_checks,
                 minimum_version: version,
                 ciphers: files.ciphers.clone(),
                 ciphers_tls13: files.ciphers_tls13.clone(),

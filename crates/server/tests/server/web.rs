@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::num::NonZeroU16;
 use std::sync::Arc;
 
+use ferrymq_server::configuration::{Persona, parse};
 use ferrymq_server::{Listener, ServeOptions, Server, http_dir};
 use ferrymq_transport::websocket::ServerSettings;
 use tungstenite::client::IntoClientRequest;
@@ -114,6 +115,86 @@ fn browser_gets_files_and_is_told_what_else_there_is() {
     assert!(head.starts_with("HTTP/1.1 200 ") && head.ends_with("\r\n\r\n"), "{head}");
     let post = ask(address, b"POST / HTTP/1.1\r\nHost: h\r\n\r\n");
     assert!(post.starts_with("HTTP/1.1 405 "), "{post}");
+    stop(server);
+}
+
+/// A listener that answers programs, and one for MQTT, as a configuration describes them.
+fn start_api(anonymous: bool) -> (Server, SocketAddr, SocketAddr) {
+    let text = format!(
+        "listener 1883 127.0.0.1\nlistener 9883 127.0.0.1\nprotocol http_api\n\
+         allow_anonymous {anonymous}\npersistence false\n"
+    );
+    let configuration = parse(Persona::Ferrymq, text.as_bytes());
+    let mut options = configuration
+        .expect("a good configuration")
+        .serve_options(None)
+        .expect("nothing else is needed");
+    for listener in &mut options.listen {
+        listener.bind = SocketAddr::from(([127, 0, 0, 1], 0)).into();
+    }
+    options.shards = NonZeroU16::new(2);
+    let server = Server::start(options).expect("free ports can be bound");
+    let [mqtt, api] = server.addresses()[..] else { panic!("there are two listeners") };
+    (server, mqtt, api)
+}
+
+fn body(answer: &str) -> &str {
+    answer.split_once("\r\n\r\n").expect("there is a head").1
+}
+
+#[test]
+fn programs_are_told_numbers_listeners_and_version() {
+    let (server, mqtt, api) = start_api(true);
+    // Who gets the last of the numbers knows that the others were published before.
+    let mut client = open(mqtt);
+    let subscribing = subscribe(Version::V5, 1, "$SYS/ferrymq/store/durability", 0);
+    client.write_all(&[connect(Version::V5, "c", true), subscribing].concat()).unwrap();
+    let (mut received, mut piece) = (Vec::new(), [0; 4096]);
+    while !received.windows(10).any(|bytes| bytes == b"durability") {
+        let count = client.read(&mut piece).expect("the number comes");
+        assert!(count > 0, "the broker goes on");
+        received.extend_from_slice(&piece[..count]);
+    }
+    let answer = ask(api, b"GET /api/v1/systree HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert!(answer.contains("Content-Type: application/json\r\n"), "{answer}");
+    let numbers: serde_json::Value = serde_json::from_str(body(&answer)).expect("JSON");
+    for topic in ["$SYS/broker/clients/total", "$SYS/broker/uptime"] {
+        assert!(numbers[topic].is_u64(), "{topic}: {answer}");
+    }
+    let answer = ask(api, b"GET /api/v1/listeners?x HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(body(&answer)).expect("JSON"),
+        serde_json::json!({"listeners": [
+            {"port": 1883, "protocol": "mqtt", "tls": false, "mtls": false, "allow_anonymous": true},
+            {"port": 9883, "protocol": "httpapi", "tls": false, "mtls": false,
+             "allow_anonymous": true},
+        ]})
+    );
+    let version = ask(api, b"GET /api/v1/version HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(body(&version), env!("CARGO_PKG_VERSION"));
+    for (request, status) in [
+        (&b"GET /api/missing HTTP/1.1\r\nHost: h\r\n\r\n"[..], "404"),
+        (b"GET / HTTP/1.1\r\nHost: h\r\n\r\n", "404"),
+        (b"POST /api/v1/version HTTP/1.1\r\nHost: h\r\n\r\n", "405"),
+    ] {
+        let answer = ask(api, request);
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+    let upgrade = ask(
+        api,
+        b"GET /mqtt HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+          Sec-WebSocket-Key: k\r\nSec-WebSocket-Version: 13\r\n\r\n",
+    );
+    assert!(upgrade.starts_with("HTTP/1.1 404 "), "there is no MQTT: {upgrade}");
+    stop(server);
+}
+
+#[test]
+fn programs_are_told_nothing_where_nobody_comes_in_without_a_name() {
+    let (server, _, api) = start_api(false);
+    let answer = ask(api, b"GET /api/v1/systree HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    assert!(!answer.contains("$SYS"), "{answer}");
     stop(server);
 }
 

@@ -19,6 +19,9 @@ pub struct ServerOptions {
     /// `require_certificate`: who has no certificate of these authorities does not come in. Without
     /// it clients are not asked for one.
     pub require_certificate: bool,
+    /// `disable_client_cert_date_checks`: a client's certificate may have expired, or not be valid
+    /// yet, if at some moment it and those who have signed it are all valid.
+    pub ignore_client_dates: bool,
     /// `crlfile`: the lists of certificates that were revoked.
     pub revocations: Option<PathBuf>,
     /// `tls_version`: the lowest version that is spoken; 1.2 if nothing is said.

@@ -20,7 +20,7 @@ use crate::tls::files::Files;
 use crate::tls::key_log::KeyLogFile;
 use crate::tls::options::{ClientOptions, ServerOptions, TlsVersion};
 use crate::tls::revocations::Revocations;
-use crate::tls::verify::{Anybody, ClientVerifier, ServerVerifier};
+use crate::tls::verify::{Anybody, ClientVerifier, Dates, ServerVerifier};
 
 /// What a listener needs for TLS. It is cheap to clone.
 #[derive(Clone, Debug)]
@@ -147,7 +147,8 @@ fn client_verifier(
         .as_ref()
         .map(|path| Revocations::load(files, path, &authorities, algorithms))
         .transpose()?;
-    let verifier = ClientVerifier::new(authorities, revocations, provider);
+    let dates = if options.ignore_client_dates { Dates::SomeMoment } else { Dates::Now };
+    let verifier = ClientVerifier::new(authorities, revocations, dates, provider);
     Ok(Arc::new(verifier.map_err(|error| setup(&error))?))
 }
 

@@ -9,6 +9,7 @@
 //! - a name in the subject's common name alone: believed if there are no alternative names.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -40,6 +41,16 @@ pub(super) struct ClientVerifier {
     webpki: Option<Arc<dyn ClientCertVerifier>>,
     trust: Trust,
     revocations: Option<Revocations>,
+    dates: Dates,
+}
+
+/// When certificates must be valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dates {
+    /// All of them now.
+    Now,
+    /// All of them at some moment, which may be past or ahead.
+    SomeMoment,
 }
 
 impl ClientVerifier {
@@ -47,6 +58,7 @@ impl ClientVerifier {
     pub(super) fn new(
         authorities: Authorities,
         revocations: Option<Revocations>,
+        dates: Dates,
         provider: &Arc<CryptoProvider>,
     ) -> Result<Self, Error> {
         let (roots, trust) = Trust::new(authorities, provider);
@@ -54,9 +66,53 @@ impl ClientVerifier {
             .map(|roots| WebPkiClientVerifier::builder_with_provider(roots, Arc::clone(provider)))
             .map(|builder| builder.build().map_err(|error| Error::General(error.to_string())))
             .transpose()?;
-        Ok(Self { webpki, trust, revocations })
+        Ok(Self { webpki, trust, revocations, dates })
+    }
+
+    /// Whether the certificate leads to an authority, and all on the way are valid at this moment.
+    fn verify_at(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        moment: UnixTime,
+    ) -> Result<(), Error> {
+        let verified = match &self.webpki {
+            Some(webpki) => webpki.verify_client_cert(end_entity, intermediates, moment),
+            None => Err(CertificateError::UnknownIssuer.into()),
+        };
+        match verified {
+            Ok(_) => Ok(()),
+            Err(error) => self.trust.look_again(end_entity, moment, error),
+        }
+    }
+
+    /// The same at any moment: first now, then at the next end of a life that stood in the way.
+    fn verify_sometime(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let mut moment = now;
+        for _ in 0..MOMENTS {
+            moment = match self.verify_at(end_entity, intermediates, moment) {
+                Err(Error::InvalidCertificate(CertificateError::ExpiredContext {
+                    not_after,
+                    ..
+                })) => not_after,
+                Err(Error::InvalidCertificate(CertificateError::NotValidYetContext {
+                    not_before,
+                    ..
+                })) => not_before,
+                verified => return verified,
+            };
+        }
+        self.verify_at(end_entity, intermediates, now)
     }
 }
+
+/// How many moments are tried. Lives that have one in common need few.
+const MOMENTS: usize = 8;
 
 impl ClientCertVerifier for ClientVerifier {
     fn root_hint_subjects(&self) -> &[DistinguishedName] {
@@ -69,12 +125,9 @@ impl ClientCertVerifier for ClientVerifier {
         intermediates: &[CertificateDer<'_>],
         now: UnixTime,
     ) -> Result<ClientCertVerified, Error> {
-        let verified = match &self.webpki {
-            Some(webpki) => webpki.verify_client_cert(end_entity, intermediates, now),
-            None => Err(CertificateError::UnknownIssuer.into()),
-        };
-        if let Err(error) = verified {
-            self.trust.look_again(end_entity, now, error)?;
+        match self.dates {
+            Dates::Now => self.verify_at(end_entity, intermediates, now)?,
+            Dates::SomeMoment => self.verify_sometime(end_entity, intermediates, now)?,
         }
         if let Some(revocations) = &self.revocations {
             revocations.check(&parse(end_entity)?, now, &self.trust.algorithms)?;
@@ -285,15 +338,20 @@ fn parse<'a>(certificate: &'a CertificateDer<'_>) -> Result<X509Certificate<'a>,
 }
 
 fn check_dates(certificate: &X509Certificate<'_>, now: UnixTime) -> Result<(), Error> {
-    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     let validity = certificate.validity();
-    if now < validity.not_before.timestamp() {
-        Err(CertificateError::NotValidYet.into())
-    } else if now > validity.not_after.timestamp() {
-        Err(CertificateError::Expired.into())
+    let not_before = moment(validity.not_before.timestamp());
+    let not_after = moment(validity.not_after.timestamp());
+    if now < not_before {
+        Err(CertificateError::NotValidYetContext { time: now, not_before }.into())
+    } else if now > not_after {
+        Err(CertificateError::ExpiredContext { time: now, not_after }.into())
     } else {
         Ok(())
     }
+}
+
+fn moment(timestamp: i64) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(timestamp).unwrap_or(0)))
 }
 
 /// Fails with `error` if the certificate has alternative names, or if its common name is not `name`.

@@ -31,6 +31,11 @@ pub(super) enum Refusal {
     Version,
     #[error("the header field Sec-WebSocket-Key is missing. Update the client")]
     NoKey,
+    #[error(
+        "this listener answers nobody, because it lets in nobody without a name and cannot ask \
+             for one. Bind it to this machine alone and give it allow_anonymous true"
+    )]
+    NotAllowed,
     #[error("pages of {0} may not connect. Name this origin in websockets_origin if they may")]
     Origin(String),
     #[error("none of the subprotocols that the client offers is known. Let the client offer mqtt")]
@@ -41,7 +46,7 @@ impl Refusal {
     const fn status(&self) -> &'static str {
         match self {
             Self::NotHttp(_) | Self::OldHttp | Self::NoKey | Self::Subprotocol => "400 Bad Request",
-            Self::Origin(_) => "403 Forbidden",
+            Self::Origin(_) | Self::NotAllowed => "403 Forbidden",
             Self::NoSuchPath(_) | Self::NoPage(_) => "404 Not Found",
             Self::Method { .. } => "405 Method Not Allowed",
             Self::NoUpgrade | Self::Version => "426 Upgrade Required",

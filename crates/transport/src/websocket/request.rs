@@ -1,18 +1,20 @@
 //! What a client asks for, and whether it gets it (RFC 6455, 4.2).
 
+use std::borrow::Cow;
+
 use httparse::{EMPTY_HEADER, Header, Request};
 
 use super::answer::Refusal;
 use super::head::HEADER_FIELDS_MAXIMUM;
 use super::pages::Page;
-use super::settings::{SUBPROTOCOLS, ServerSettings};
+use super::settings::{NotServed, SUBPROTOCOLS, ServerSettings};
 
 /// What a request gets.
 pub(super) enum Verdict<'a> {
     /// A connection for MQTT, by the key that is to be answered and the subprotocol that was chosen.
     Upgrade { key: &'a [u8], subprotocol: Option<&'static str> },
     /// A page, or only what is said about it.
-    Page { page: &'a Page, is_head: bool },
+    Page { page: Cow<'a, Page>, is_head: bool },
     /// Neither.
     Refusal(Refusal),
 }
@@ -31,7 +33,9 @@ pub(super) fn judge<'a>(head: &'a [u8], settings: &'a ServerSettings) -> Verdict
         return Verdict::Refusal(Refusal::NotHttp("the request is not whole".into()));
     };
     let fields = Fields(request.headers);
-    let is_upgrade = fields.lists("Upgrade", "websocket") && fields.lists("Connection", "upgrade");
+    let is_upgrade = settings.api.is_none()
+        && fields.lists("Upgrade", "websocket")
+        && fields.lists("Connection", "upgrade");
     let verdict = if is_upgrade && method == "GET" {
         upgrade(target, request.version, &fields, settings)
     } else {
@@ -93,13 +97,25 @@ fn plain<'a>(
     is_upgrade: bool,
     settings: &'a ServerSettings,
 ) -> Result<Verdict<'a>, Refusal> {
-    let has_pages = settings.pages.is_some();
+    let has_pages = settings.pages.is_some() || settings.api.is_some();
     let is_head = method == "HEAD";
     if is_upgrade || method != "GET" && !is_head {
         return Err(Refusal::Method { has_pages });
     }
-    let Some(pages) = &settings.pages else { return Err(Refusal::NoUpgrade) };
-    let page = pages.find(target).ok_or_else(|| Refusal::NoPage(shortened(target)))?;
+    if !has_pages {
+        return Err(Refusal::NoUpgrade);
+    }
+    let path = target.split(['?', '#']).next().unwrap_or_default();
+    let page = match (&settings.api, &settings.pages) {
+        (Some(api), _) if path.starts_with(API) => match api.get(path) {
+            Ok(page) => Some(Cow::Owned(page)),
+            Err(NotServed::Unknown) => None,
+            Err(NotServed::NotAllowed) => return Err(Refusal::NotAllowed),
+        },
+        (_, Some(pages)) => pages.find(target).map(Cow::Borrowed),
+        (_, None) => None,
+    };
+    let page = page.ok_or_else(|| Refusal::NoPage(shortened(target)))?;
     Ok(Verdict::Page { page, is_head })
 }
 
@@ -134,5 +150,7 @@ impl<'a> Fields<'_, 'a> {
     }
 }
 
+/// Where programs ask.
+const API: &str = "/api/";
 /// How many characters of a peer's text are shown.
 const SHOWN_MAXIMUM: usize = 100;

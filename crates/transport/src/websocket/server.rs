@@ -120,7 +120,7 @@ fn shake_hands(
             (State::Connected(Frames::new(Side::Server)), Ok(()))
         }
         Verdict::Page { page, is_head } => {
-            answer::serve(page, is_head, below);
+            answer::serve(&page, is_head, below);
             (State::Answered, Ok(()))
         }
         Verdict::Refusal(refusal) => {

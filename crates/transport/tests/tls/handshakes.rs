@@ -151,6 +151,29 @@ fn only_clients_with_a_good_certificate_come_in_and_only_they_come_back() {
 }
 
 #[test]
+fn certificate_out_of_its_dates_is_believed_where_they_do_not_count_and_no_other() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    authority.revoke(&[3, 7]);
+    let strict = authority.strict_server_options("localhost");
+    let server = ServerSettings::load(&ServerOptions { ignore_client_dates: true, ..strict });
+    let server = server.unwrap();
+    for (name, client, refusal) in clients(&authority, &stranger) {
+        let client = ClientSettings::load(&client).unwrap();
+        let mut pair = Pair::new(&server, &client, "localhost");
+        match (name, pair.carry()) {
+            ("good" | "expired" | "early", Ok(_)) => {
+                assert_eq!(pair.client_says(b"hello"), b"hello", "{name}");
+            }
+            (_, Err((Side::Server, error))) if name != "good" => {
+                let words = refusal.expect("only others are refused");
+                assert!(error.to_string().contains(words), "{name}: {error}");
+            }
+            (_, result) => panic!("{name}: {result:?}"),
+        }
+    }
+}
+
+#[test]
 fn new_settings_resume_nothing_of_old_ones() {
     let authority = Authority::new();
     let options = authority.server_options("localhost");

@@ -75,6 +75,7 @@ fn requests_that_cannot_be_granted_are_answered_and_explained() {
         path: Some("/mqtt".into()),
         origins: vec!["https://example.org".into()],
         pages: None,
+        api: None,
     };
     let get = |change| request(&[("GET", "/mqtt"), change]);
     for (request, status, reason) in [

@@ -20,8 +20,10 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
         .instead("write listener PORT ADDRESS")
         .does("The address of that listener."),
     listener("protocol", Group::Listeners, PROTOCOL, Without::Default, |on| &mut on.protocol).does(
-        "What is spoken: mqtt, or websockets for MQTT in WebSocket frames, as browsers need it. \
-         Listeners with http_api are left out until there is such an interface.",
+        "What is spoken: mqtt, or websockets for MQTT in WebSocket frames, as browsers need it, or \
+         http_api for programs that ask with GET for /api/v1/systree, the whole numbers below $SYS \
+         as JSON, /api/v1/listeners, JSON too, or /api/v1/version. It answers whoever reaches it, \
+         if allow_anonymous is true: bind it to this machine alone, and let a proxy ask for names.",
     ),
     listener("max_connections", Group::Listeners, NUMBER_OR_ALL, Without::Default, |on| {
         &mut on.maximum_connections
@@ -78,7 +80,8 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
     .does("Closes a connection whose PROXY header does not say that the client came by TLS."),
     listener("http_dir", Group::Listeners, PATH, Without::Mistake, |on| &mut on.http_directory)
         .does(
-            "Serves the files of this directory to browsers that ask a WebSocket listener. They are \
+            "Serves the files of this directory to browsers that ask a listener of protocol \
+             websockets or http_api. They are \
              read at the start and at a reload: 4 MiB each, 64 MiB in all. Hidden files, except \
              .well-known, and links that lead outside are not served.",
         ),
@@ -97,11 +100,10 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
     noted("websockets_log_level", Group::Listeners, count("level", INT), Section::Global)
         .state_is(State::Accepted("there is no library of WebSocket whose log it could set"))
         .does("How much the library of WebSocket logs."),
-    global("set_tcp_nodelay", Group::Listeners, SWITCH, |global| &mut global.set_tcp_nodelay)
-        .does(
-            "Whether small packets leave at once, also while others are under way. All that is there \
+    global("set_tcp_nodelay", Group::Listeners, SWITCH, |global| &mut global.set_tcp_nodelay).does(
+        "Whether small packets leave at once, also while others are under way. All that is there \
              is written at once anyway. Mosquitto's own default is false.",
-        ),
+    ),
 ];
 
 const LISTENER: Kind = Kind::Form("PORT [ADDRESS], or 0 PATH");

@@ -56,9 +56,14 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
     noted("dhparamfile", Group::Tls, Kind::Anything, Section::Listener)
         .state_is(State::Accepted("keys are exchanged over elliptic curves"))
         .does("Parameters of an exchange of keys that is out of date."),
-    noted("disable_client_cert_date_checks", Group::Tls, SWITCH, Section::Listener)
-        .state_is(State::Later("the dates of certificates are always checked"))
-        .does("Believes certificates of clients that have expired."),
+    listener("disable_client_cert_date_checks", Group::Tls, SWITCH, Without::Mistake, |on| {
+        &mut on.tls.disable_client_cert_date_checks
+    })
+    .does(
+        "Believes certificates of clients that have expired or are not valid yet, if there was or \
+         will be a moment at which they and those who have signed them are all valid. Revoked ones \
+         are refused as ever.",
+    ),
     noted("psk_hint", Group::Tls, TEXT, Section::Listener)
         .state_is(State::NotWithout("the TLS library has no pre-shared keys; use certificates"))
         .does("Speaks TLS with pre-shared keys, and gives clients this hint."),
