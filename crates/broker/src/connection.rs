@@ -84,6 +84,8 @@ pub(crate) enum Pause {
     NoSpace,
     /// Too much waits in its own output.
     Output,
+    /// It has sent faster than it may.
+    Pace,
 }
 
 /// Something to write that waits until the log has come so far.

@@ -46,6 +46,15 @@ impl Shard {
             self.arm_connection(id, now.saturating_add(RECHECK));
             return;
         }
+        if connection.pause == Pause::Pace
+            && let Some(until) = self.end_of_wait(id, now)
+        {
+            self.arm_connection(id, until);
+            return;
+        }
+        let Some(connection) = self.connections.get(id) else {
+            return;
+        };
         let (deadline, cause) = match connection.phase {
             Phase::AwaitingConnect | Phase::Arrived | Phase::Authenticating => {
                 let deadline = connection.opened.saturating_add(self.limits.connect_timeout);

@@ -1,5 +1,6 @@
 //! What is not taken although its sender may send it: messages that are too large, and whatever would
-//! need memory while the process has no more.
+//! need memory while the process has no more. And what is taken later, because its sender is faster
+//! than it may be.
 //!
 //! Who clears what is retained gives memory back, and is heard in any case; so is who comes back to
 //! a session, because what waits there leaves with it.
@@ -8,7 +9,9 @@ use ferrymq_codec::{Publish, QoS, ReasonCode, TopicName};
 use ferrymq_protocol::time::Instant;
 
 use crate::cause::Cause;
+use crate::connection::Pause;
 use crate::identity::ConnectionId;
+use crate::notice::{Interests, Notice};
 use crate::shard::Shard;
 
 /// Why a message is not taken, whoever sends it.
@@ -78,5 +81,37 @@ impl Shard {
     pub(crate) fn note_memory(&mut self) {
         let (bytes, _) = self.directory.metrics().heap();
         self.memory_is_short = bytes > self.limits.memory_bytes;
+    }
+
+    /// A message of this length was taken from a connection. If that was faster than it may be, it
+    /// is not read from for a while.
+    pub(crate) fn pay(&mut self, id: ConnectionId, length: usize, now: Instant) {
+        if self.limits.client_pace.is_open() {
+            return;
+        }
+        let Some(until) = self.paces.spend(id, self.limits.client_pace, length, now) else {
+            return;
+        };
+        if let Some(connection) = self.connections.get_mut(id)
+            && connection.pause == Pause::None
+        {
+            connection.pause = Pause::Pace;
+            self.effects.metrics().paced.add(1);
+            self.arm_connection(id, until);
+            if self.paces.waits_first(id) && self.effects.notices.wants(Interests::CONNECTIONS) {
+                let client_id = self.client_id_of(id);
+                self.effects.notices.say(&Notice::Paced { client_id: &client_id });
+            }
+        }
+    }
+
+    /// A connection that was too fast has waited. Until when it has to wait on, if it has not waited
+    /// long enough.
+    pub(crate) fn end_of_wait(&mut self, id: ConnectionId, now: Instant) -> Option<Instant> {
+        let until = self.paces.wait(id, now).filter(|_| !self.limits.client_pace.is_open());
+        if until.is_none() {
+            self.read_on(id, Pause::Pace, now);
+        }
+        until
     }
 }

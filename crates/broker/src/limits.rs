@@ -6,6 +6,7 @@ use ferrymq_codec::{QoS, TopicFilter, TopicName};
 use ferrymq_protocol::limits::ServerLimits;
 
 use crate::durability::Durability;
+use crate::pace::PaceLimits;
 use crate::sleepers::{QueueLimits, Sleepers, SleepersIndex};
 
 /// What a broker tolerates.
@@ -18,6 +19,8 @@ pub struct Limits {
     /// Bytes of memory of the process. Beyond that messages and new sessions are refused. It holds
     /// where somebody measures: see [`Metrics::set_heap`](crate::Metrics::set_heap).
     pub memory_bytes: u64,
+    /// How fast each client may send messages.
+    pub client_pace: PaceLimits,
     /// How long a connection may take until its CONNECT is complete.
     pub connect_timeout: Duration,
     /// How long an answer to a question of access may take; then it is taken for a no.
@@ -144,6 +147,7 @@ impl Default for Limits {
             connection: ServerLimits::default(),
             payload_maximum: usize::MAX,
             memory_bytes: u64::MAX,
+            client_pace: PaceLimits::default(),
             connect_timeout: Duration::from_secs(30),
             answer_timeout: Duration::from_secs(10),
             fetch_retry: Duration::from_secs(1),

@@ -27,6 +27,14 @@ impl Observer for LogEvents {
             Notice::Connected(connected) => client_connected(&connected),
             Notice::Closed { client_id, peer, cause, .. } => self.closed(client_id, peer, cause),
             Notice::SessionExpired { client_id } => info!(client = client_id, "session expired"),
+            Notice::Paced { client_id } => {
+                if let Some(left_out) = self.warnings.admit(self.now) {
+                    warn!(
+                        client = client_id,
+                        left_out, "client sends faster than it may, and waits"
+                    );
+                }
+            }
             Notice::Unanswered { peer } => {
                 if let Some(left_out) = self.warnings.admit(self.now) {
                     warn!(%peer, left_out, "a question of access was not answered in time");

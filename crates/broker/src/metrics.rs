@@ -97,6 +97,8 @@ counters! {
     publishes_too_large,
     /// Messages and new sessions that were refused because the process had no memory for them.
     memory_refused,
+    /// How often a client was not read from for a while, because it had sent faster than it may.
+    paced,
     /// Questions of access that were not answered in time.
     answers_missed,
     /// Stored messages that could not be read at the first attempt.

@@ -80,6 +80,11 @@ pub enum Notice<'a> {
         /// Where the connection comes from that had to wait.
         peer: Peer,
     },
+    /// A client has sent messages faster than it may, and has to wait. Said once of a connection.
+    Paced {
+        /// The client identifier.
+        client_id: &'a str,
+    },
     /// Messages for a client are dropped because too many wait for it. Said once until there is
     /// room again.
     Dropping {

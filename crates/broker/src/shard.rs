@@ -31,6 +31,7 @@ use crate::mail::Mail;
 use crate::notice::{Interests, Notice, Observer, Summary};
 use crate::notices::Notices;
 use crate::output::Output;
+use crate::pace::Paces;
 use crate::peer::Peer;
 use crate::record::{Fetch, Fetched, RecordBatch};
 use crate::retained_table::Cursor;
@@ -75,6 +76,8 @@ pub struct Shard {
     paused: Vec<ConnectionId>,
     /// Connections that are not read from until the log has space.
     pub(crate) held_back: Vec<ConnectionId>,
+    /// What clients have spent of what they may send.
+    pub(crate) paces: Paces,
     /// What QoS 0 has retained while the log has no space.
     pub(crate) unwritten: Unwritten,
 }
@@ -171,6 +174,7 @@ impl Shard {
             rounds: Rounds::default(),
             paused: Vec::new(),
             held_back: Vec::new(),
+            paces: Paces::default(),
             unwritten: Unwritten::default(),
         };
         shard.arm_sys();
@@ -393,7 +397,7 @@ impl Shard {
     }
 
     /// Reads on from a connection that was paused for this reason.
-    fn read_on(&mut self, id: ConnectionId, pause: Pause, now: Instant) {
+    pub(crate) fn read_on(&mut self, id: ConnectionId, pause: Pause, now: Instant) {
         if let Some(connection) = self.connections.get_mut(id)
             && connection.pause == pause
         {
@@ -463,6 +467,7 @@ impl Shard {
         if let Some(connection) = &connection {
             self.effects.profiles.leave(connection.profile);
             self.effects.notices.forget(id);
+            self.paces.forget(id);
         }
         connection.is_some()
     }
@@ -602,6 +607,9 @@ impl Shard {
         if connection.question.as_ref().is_some_and(|question| question.open.is_some()) {
             return Some(Reading::Paused);
         }
+        if connection.pause == Pause::Pace {
+            return Some(Reading::Paused);
+        }
         if connection.output.len() >= self.limits.output_stop {
             // Whoever does not read its answers is not asked for more questions. Its keep alive
             // runs on: should it not read any more, it ends there.
@@ -647,7 +655,13 @@ impl Shard {
             },
             Some(link) => match link.receive(bytes, limits, now)? {
                 Received::Incomplete { needed } => return Ok(Received::Incomplete { needed }),
-                Received::Packet(packet, length) => (self.handle(id, &packet, now)?, length),
+                Received::Packet(packet, length) => {
+                    let step = self.handle(id, &packet, now)?;
+                    if matches!((&packet, &step), (Packet::Publish(_), Step::Done)) {
+                        self.pay(id, length, now);
+                    }
+                    (step, length)
+                }
             },
         };
         if matches!(step, Step::Done)

@@ -167,6 +167,7 @@ fn counted(metrics: &Metrics) -> impl Iterator<Item = (&'static str, u64)> {
         ("$SYS/ferrymq/access/denied", metrics.access_denied()),
         ("$SYS/ferrymq/refused/too large", metrics.publishes_too_large()),
         ("$SYS/ferrymq/refused/memory", metrics.memory_refused()),
+        ("$SYS/ferrymq/paced", metrics.paced()),
         ("$SYS/ferrymq/take overs", metrics.take_overs()),
     ]
     .into_iter()

@@ -1,7 +1,7 @@
 //! How much of everything, where Mosquitto has no word for it. What these limits mean is in the page
 //! about limits, where they have the same names.
 
-use super::kinds::{LARGEST_PAYLOAD, bytes, seconds};
+use super::kinds::{LARGEST_PAYLOAD, bytes, count, seconds};
 use crate::configuration::option::{Group, OptionDefinition, global};
 use crate::configuration::value::{BYTES, Kind, Whole};
 
@@ -24,6 +24,19 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
     )
     .ours()
     .does("The longest client identifier."),
+    global("client_messages_per_second", Group::Bounds, count("messages", i64::MAX), |global| {
+        &mut global.limits.client_pace.messages
+    })
+    .ours()
+    .does(
+        "Messages that each client may send in a second. Who sends more is read from more slowly, and \
+         nothing is dropped. 0: no limit.",
+    ),
+    global("client_bytes_per_second", Group::Bounds, bytes(0, i64::MAX), |global| {
+        &mut global.limits.client_pace.bytes
+    })
+    .ours()
+    .does("The same in bytes of PUBLISH packets. 0: no limit."),
     global("connect_timeout", Group::Bounds, TIME, |global| &mut global.limits.connect_timeout)
         .ours()
         .does("How long a connection may take until its CONNECT is complete."),
