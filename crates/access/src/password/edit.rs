@@ -160,7 +160,7 @@ fn name_and_password(line: &[u8]) -> Option<(&[u8], &[u8])> {
 fn check_name(name: &str) -> Result<(), EditError> {
     let is_name = (1..=usize::from(u16::MAX)).contains(&name.len())
         && !name.contains(|c: char| c == ':' || c.is_control())
-        && name.trim() == name;
+        && name.trim_ascii() == name;
     if !is_name {
         return Err(EditError::Name);
     }

@@ -113,7 +113,7 @@ fn parse_line(line: &[u8]) -> Result<Option<(Box<str>, Hash)>, String> {
     }
     let line = str::from_utf8(line)
         .map_err(|_| "the line is not UTF-8, as a user name of MQTT must be".to_owned())?;
-    let mut parts = line.split(':').map(str::trim);
+    let mut parts = line.split(':').map(str::trim_ascii);
     let user = parts.next().unwrap_or_default();
     if user.is_empty() {
         return Err("there is no user name in front of the colon".into());
