@@ -9,6 +9,11 @@ const SEED: u64 = 0x0004_4D51_5454_0502;
 const MAXIMUM_LENGTH: usize = 256;
 
 #[test]
+fn acl_file() {
+    run(ferrymq_fuzz::acl_file, ACL_FILES, 50_000);
+}
+
+#[test]
 fn broker_operations() {
     run(ferrymq_fuzz::broker_operations, OPERATIONS, 10_000);
 }
@@ -41,6 +46,11 @@ fn encode_decode() {
 #[test]
 fn log_replay() {
     run(ferrymq_fuzz::log_replay, SEGMENTS, 20_000);
+}
+
+#[test]
+fn password_file() {
+    run(ferrymq_fuzz::password_file, PASSWORD_FILES, 20_000);
 }
 
 #[test]
@@ -77,6 +87,15 @@ fn websocket_frames() {
 fn websocket_upgrade() {
     run(ferrymq_fuzz::websocket_upgrade, UPGRADES, 50_000);
 }
+
+/// Good data for the target that reads an ACL file: a user name, a topic, and a file.
+const ACL_FILES: &[&[u8]] = &[
+    b"anna\nhome/lamp/set\n# all\ntopic read news/#\nuser anna\ntopic home/+/set\n\
+      topic deny home/safe/#\npattern write devices/%c\n",
+    b"bert\n$SYS/broker/uptime\nuser bert\ntopic readwrite a b/c\ntopic read $SYS/#\npattern %u/%c/#\n",
+    b"a+b\nx//y\ntopic #\ntopic deny +/+/y\npattern deny x/#\nuser a+b\n\ntopic write\n",
+    b"carl\n#\ntopci a\ntopic raed a\nuser\npattern\ntopic read a#\n",
+];
 
 /// Good data for the target that operates a broker: what clients do, one operation a line.
 const OPERATIONS: &[&[u8]] = &[
@@ -231,6 +250,17 @@ const FILTERS: &[&[u8]] = &[
     b"$share/group/a/+/#\na/b/c",
     b"$SYS/#\n$SYS/a",
     b"$share\n$share",
+];
+
+/// Good data for the target that reads a password file.
+const PASSWORD_FILES: &[&[u8]] = &[
+    b"# users\nanna:$7$101$8amA/hx4prIluX+G$LdREGNPZxMYy8DGff0vGsQjTGe5W7bxB2WkAxxyyUTWg/JsjeL5UMmiLqS9u\
+      zHkTWL6EXYjIM/DvA7+a6lDHdw==\nnothing\n",
+    b"bert:$argon2id$v=19$m=47104,t=1,p=1$AAECAwQFBgcICQoLDA0ODw$xxuYwI+13bVHdUEt7P6fmkwDElhr3OQ1I9SEzZuL\
+      q9s\n",
+    b"carl:$6$TeVDg4BDB2OD+QZ9$z+GYmre0Kum1Yo56K5w+Zi1Jl6P7v1Cr887PZ17RQsCAw8ylr8GN3o4TcWEbpfImzCYmkNR5\
+      lUGZeY05Z1Te9g==\n",
+    b"anna:plain\n:x\nbert:\nanna:$9$\n",
 ];
 
 /// Good data for the target that reads what a proxy says: version and whether TLS is asked for,
