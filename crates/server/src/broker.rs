@@ -29,6 +29,8 @@ pub(crate) struct Broker {
     pub(crate) store: Arc<dyn Store>,
     /// The threads of a store that has some. They run already.
     pub(crate) log: Option<LogThreads>,
+    /// The time of all shards.
+    pub(crate) clock: Clock,
 }
 
 /// What a broker goes on with.
@@ -96,7 +98,7 @@ impl Broker {
             });
             shards.push((network, shard));
         }
-        let mut broker = Self { shards, directory, post, store, log };
+        let mut broker = Self { shards, directory, post, store, log, clock };
         if let Some(kept) = kept {
             broker.restore(kept, clock.now());
         }

@@ -27,6 +27,7 @@ mod serving;
 mod sleepers;
 mod table;
 mod text;
+mod users;
 mod value;
 mod values;
 

@@ -14,6 +14,7 @@ use ferrymq_broker::{
 use ferrymq_codec::ReasonCode;
 use tokio::sync::mpsc;
 
+use crate::clock::Clock;
 use crate::mailbox::{Letter, Mailbox};
 use crate::memory::MemoryWatch;
 
@@ -29,13 +30,14 @@ pub trait Control: Send + Sync {
 
 /// Answers questions of access that cannot be answered at once.
 pub trait Authority: Send + Sync + 'static {
-    /// A broker begins that will ask this. Once who may do what changes, `changes` is to be told.
+    /// A broker begins that will ask this, and whose time is that of `clock`. Once who may do what
+    /// changes, `changes` is to be told.
     ///
     /// # Errors
     ///
     /// The system does not give what is needed for answers.
-    fn begin(&self, changes: AccessChanges) -> io::Result<()> {
-        let _ = changes;
+    fn begin(&self, changes: AccessChanges, clock: Clock) -> io::Result<()> {
+        let _ = (changes, clock);
         Ok(())
     }
 
@@ -80,17 +82,19 @@ impl ControlPlane {
         directory: Arc<Directory>,
         memory: Arc<MemoryWatch>,
         interval: Duration,
+        clock: Clock,
     ) -> io::Result<(Arc<Self>, JoinHandle<()>)> {
         let shards = Arc::clone(&post);
-        authority.begin(AccessChanges(Box::new(move || {
+        let changes = AccessChanges(Box::new(move || {
             for mailbox in shards.iter() {
                 mailbox.post(Letter::AccessChanged);
                 mailbox.wake();
             }
-        })))?;
+        }));
+        authority.begin(changes, clock)?;
         // Each connection has at most one question or request open, which bounds the channel.
         let (errands, mut incoming) = mpsc::unbounded_channel();
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new().name("control".to_owned()).spawn(move || {
             runtime.block_on(async move {
                 tokio::spawn(async move { memory.run(directory.metrics(), interval).await });

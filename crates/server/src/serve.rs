@@ -112,6 +112,7 @@ impl Server {
             Arc::clone(&broker.directory),
             Arc::clone(&memory),
             limits.sys_interval,
+            broker.clock,
         )?;
         let mut threads = vec![control_thread];
         for (index, (network, mut shard)) in (0u16..).map(ShardIndex).zip(broker.shards) {

@@ -1,5 +1,7 @@
 //! The server's side.
 
+use std::fmt;
+
 use subtle::ConstantTimeEq;
 
 use super::bounds::{ITERATIONS, NONCE_BYTES, SALT_BYTES};
@@ -51,6 +53,13 @@ impl Decoy {
             stored: made_up,
             server: made_up,
         }
+    }
+}
+
+/// Without the secret.
+impl fmt::Debug for Decoy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Decoy").field("iterations", &self.iterations).finish_non_exhaustive()
     }
 }
 

@@ -95,7 +95,12 @@ const fn introduction(group: Group) -> Option<&'static str> {
         Group::Tls => Some("These lines, too, hold for the listener before them."),
         Group::Bounds => Some("Mosquitto has no word for these."),
         Group::Bridges => Some("These lines hold for the connection before them."),
-        Group::General | Group::Security | Group::Limits | Group::Storage | Group::Logging => None,
+        Group::General
+        | Group::Security
+        | Group::Users
+        | Group::Limits
+        | Group::Storage
+        | Group::Logging => None,
     }
 }
 

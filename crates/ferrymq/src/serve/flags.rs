@@ -73,6 +73,7 @@ pub(crate) const fn title(group: Group) -> &'static str {
         Group::Listeners => "Listeners",
         Group::Tls => "TLS",
         Group::Security => "Security",
+        Group::Users => "Users that are known elsewhere",
         Group::Limits => "Limits",
         Group::Storage => "Storage",
         Group::Logging => "Log",

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use ferrymq_broker::{Admission, Ask, AskedQuestion, ConnectionId, Principal, ShardIndex, Verdict};
 use ferrymq_codec::ReasonCode;
+use ferrymq_protocol::time::Instant;
 use zeroize::Zeroizing;
 
 use super::exchanges::Exchanges;
@@ -17,6 +18,7 @@ use super::hashing::Hashing;
 use super::login::Login;
 use super::policy::{Door, Policy, name_of};
 use super::source::{Outcome, Step};
+use crate::clock::Clock;
 use crate::control::{AccessChanges, Authority};
 
 /// The gatehouse of a broker. All copies of it are one.
@@ -33,6 +35,7 @@ struct Shared {
     threads: Option<NonZeroUsize>,
     exchanges: Mutex<Exchanges>,
     changes: OnceLock<AccessChanges>,
+    clock: OnceLock<Clock>,
 }
 
 impl Gatehouse {
@@ -46,6 +49,7 @@ impl Gatehouse {
             threads,
             exchanges: Mutex::default(),
             changes: OnceLock::new(),
+            clock: OnceLock::new(),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -94,6 +98,8 @@ impl Gatehouse {
             password: password.map(|password| Arc::new(Zeroizing::new(password))),
             hashing: Arc::clone(&self.shared.hashing),
             patience: policy.patience,
+            // Nobody logs in before the broker has begun.
+            now: self.shared.clock.get().map_or(Instant::ZERO, Clock::now),
         }
     }
 
@@ -119,7 +125,8 @@ impl Gatehouse {
                 let (method, data) = (std::mem::take(method), data.take());
                 let login = self.login(&policy, &ask, None);
                 let place = (ask.shard, ask.connection);
-                self.exchange(door, &login, place, &method, data.as_deref()).await
+                let verdict = self.exchange(door, &login, place, &method, data.as_deref()).await;
+                as_the_same(&ask, verdict)
             }
             // A gate knows the rest at once.
             _ => Verdict::Deny(ReasonCode::ServerUnavailable),
@@ -128,9 +135,10 @@ impl Gatehouse {
 }
 
 impl Authority for Gatehouse {
-    fn begin(&self, changes: AccessChanges) -> io::Result<()> {
+    fn begin(&self, changes: AccessChanges, clock: Clock) -> io::Result<()> {
         // The first broker that it is for stays the one.
         let _ = self.shared.changes.set(changes);
+        let _ = self.shared.clock.set(clock);
         self.shared.hashing.start(self.shared.threads)
     }
 
@@ -179,6 +187,21 @@ async fn check(door: &Door, login: &Login) -> Outcome {
     match login.username.is_none() && door.allow_anonymous {
         true => Outcome::Yes(Principal::default()),
         false => Outcome::No,
+    }
+}
+
+/// Who proves anew who it is must be who it was: nobody takes a session along as somebody else.
+fn as_the_same(ask: &Ask, verdict: Verdict) -> Verdict {
+    let Some(before) = &ask.principal else {
+        return verdict;
+    };
+    match &verdict {
+        Verdict::Allow(Admission { principal: Some(now), .. })
+            if now.username != before.username =>
+        {
+            Verdict::Deny(ReasonCode::NotAuthorized)
+        }
+        _ => verdict,
     }
 }
 

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ferrymq_broker::{ListenerProfile, Peer};
+use ferrymq_protocol::time::Instant;
 use zeroize::Zeroizing;
 
 use super::hashing::{Busy, Hashing};
@@ -27,9 +28,18 @@ pub struct Login {
     pub(super) hashing: Arc<Hashing>,
     /// How long it waits.
     pub(super) patience: Duration,
+    /// When it came, in the time of the broker.
+    pub(super) now: Instant,
 }
 
 impl Login {
+    /// What the time of the broker is at a time of the day, in seconds after 1970; now, if that is
+    /// over.
+    pub fn time_at(&self, seconds: u64) -> Instant {
+        let today = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        self.now.saturating_add(Duration::from_secs(seconds).saturating_sub(today))
+    }
+
     /// Computes what takes long on the threads for that. Those who log in take turns there.
     ///
     /// # Errors

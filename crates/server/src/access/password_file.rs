@@ -1,20 +1,27 @@
 //! A password file as a source of users.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use ferrymq_access::password::{Check, PasswordFile};
+use ferrymq_access::scram::Decoy;
 use ferrymq_broker::{Asker, Principal};
 
 use super::login::Login;
-use super::source::{Checking, Outcome, Source};
+use super::source::{Checking, Exchange, Outcome, Source};
+use super::sources::ScramExchange;
 
 /// The users of a password file.
 #[derive(Debug)]
-pub(super) struct PasswordFileSource(Arc<PasswordFile>);
+pub(super) struct PasswordFileSource {
+    file: Arc<PasswordFile>,
+    /// For users that are not there, or cannot be asked by SCRAM.
+    decoy: Arc<Decoy>,
+}
 
 impl PasswordFileSource {
     pub(super) fn new(file: PasswordFile) -> Self {
-        Self(Arc::new(file))
+        let decoy = Decoy::new(decoy_secret(), file.any_scram_keys().as_ref());
+        Self { file: Arc::new(file), decoy: Arc::new(decoy) }
     }
 }
 
@@ -28,7 +35,7 @@ impl Source for PasswordFileSource {
             let Some(password) = login.password.clone() else {
                 return Outcome::NotMine;
             };
-            let (file, name) = (Arc::clone(&self.0), username.clone());
+            let (file, name) = (Arc::clone(&self.file), username.clone());
             match login.compute(move || file.check(&name, &password)).await {
                 Ok(Check::Right { stamp }) => {
                     let username = Some(username);
@@ -41,12 +48,32 @@ impl Source for PasswordFileSource {
         })
     }
 
+    fn exchange(&self, method: &str) -> Option<Box<dyn Exchange>> {
+        // Where nobody has keys for it, nobody can come in by it.
+        self.file.any_scram_keys()?;
+        let exchange = ScramExchange::begin(method, &self.file, &self.decoy)?;
+        Some(Box::new(exchange))
+    }
+
     fn grants_rights(&self) -> bool {
         false
     }
 
     fn still_stands(&self, asker: &Asker<'_>) -> bool {
-        let stamp = asker.username.and_then(|username| self.0.stamp(username));
+        let stamp = asker.username.and_then(|username| self.file.stamp(username));
         stamp.is_some_and(|stamp| asker.principal.is_some_and(|it| it.stamp == stamp))
     }
+}
+
+/// The same for the life of the process: a file that is read again must not tell who is made up.
+fn decoy_secret() -> [u8; 32] {
+    static SECRET: OnceLock<[u8; 32]> = OnceLock::new();
+    *SECRET.get_or_init(|| {
+        let mut secret = [0; 32];
+        // Without chance, decoys could be told from users, and nothing else is lost.
+        if let Err(error) = getrandom::fill(&mut secret) {
+            tracing::warn!("the system gives no chance: {error}");
+        }
+        secret
+    })
 }

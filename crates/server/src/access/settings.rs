@@ -18,6 +18,7 @@ use super::password_file::PasswordFileSource;
 use super::policy::{Door, Policy};
 use super::rights::RightsSource;
 use super::source::Source;
+use super::sources::UserSettings;
 
 /// What a configuration says of who may do what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +48,8 @@ pub struct DoorSettings {
     pub password_files: Vec<PathBuf>,
     /// Files of rights.
     pub acl_files: Vec<PathBuf>,
+    /// Users that are known elsewhere.
+    pub users: UserSettings,
 }
 
 /// Files that cannot be used: everything that is wrong, each with its place.
@@ -60,6 +63,7 @@ impl PolicySettings {
         let files =
             self.doors.iter().flat_map(|door| door.password_files.iter().chain(&door.acl_files));
         let mut files: Vec<PathBuf> = files.cloned().collect();
+        files.extend(self.doors.iter().flat_map(|door| door.users.files()));
         files.sort_unstable();
         files.dedup();
         files
@@ -73,13 +77,16 @@ impl PolicySettings {
     pub fn load(&self) -> Result<Policy, PolicyError> {
         let mut mistakes = Vec::new();
         let mut users = Once::default();
+        let mut others = Once::default();
         let mut rights = Once::default();
         let mut doors = HashMap::new();
         for door in &self.doors {
             let sources = door.password_files.iter().filter_map(|path| {
                 users.get(path, || keep_mistakes(read_users(path), &mut mistakes))
             });
-            let sources = sources.collect();
+            let mut sources: Vec<_> = sources.collect();
+            let elsewhere = || keep_mistakes(read_elsewhere(&door.users), &mut mistakes);
+            sources.extend(others.get(&door.users, elsewhere).into_iter().flatten());
             let rights = door.acl_files.iter().filter_map(|path| {
                 let read = || read_rights(path, self.acl_check_subscribe);
                 rights.get(path, || keep_mistakes(read(), &mut mistakes))
@@ -127,6 +134,13 @@ fn read_users(path: &Path) -> Result<Arc<dyn Source>, Vec<Mistake>> {
     let (name, bytes) = read(path)?;
     warn_of_readers(path);
     Ok(Arc::new(PasswordFileSource::new(PasswordFile::parse(&name, &bytes)?)))
+}
+
+fn read_elsewhere(users: &UserSettings) -> Result<Vec<Arc<dyn Source>>, Vec<Mistake>> {
+    users.sources().map_err(|error| {
+        let (place, words) = error.place_and_words();
+        vec![Mistake::new(&place, 0, words)]
+    })
 }
 
 fn read_rights(path: &Path, checks_subscribe: bool) -> Result<Arc<dyn RightsSource>, Vec<Mistake>> {

@@ -9,6 +9,7 @@ mod jwt;
 mod postgresql;
 mod remembered;
 mod rights;
+mod scram;
 mod settings;
 mod sql;
 mod sqlite;
@@ -19,9 +20,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::source::Source;
-use crate::clock::Clock;
 
 pub use error::SourceError;
+pub(super) use scram::ScramExchange;
 pub use settings::{
     Asking, HttpFormat, HttpSettings, JwtSettings, PostgresqlSettings, SqliteSettings,
     UserSettings, WithoutAnswer,
@@ -34,12 +35,12 @@ impl UserSettings {
     /// # Errors
     ///
     /// What cannot be used.
-    pub fn sources(&self, clock: Clock) -> Result<Vec<Arc<dyn Source>>, SourceError> {
+    pub fn sources(&self) -> Result<Vec<Arc<dyn Source>>, SourceError> {
         let mut sources: Vec<Arc<dyn Source>> = Vec::new();
-        if let Some(tokens) = jwt::Jwt::new(&self.jwt, clock)? {
+        if let Some(tokens) = jwt::Jwt::new(&self.jwt)? {
             sources.push(Arc::new(tokens));
         }
-        if let Some(service) = http::HttpService::new(&self.http, clock)? {
+        if let Some(service) = http::HttpService::new(&self.http)? {
             sources.push(Arc::new(service));
         }
         if let Some(database) = postgresql::Postgresql::new(&self.postgresql)? {

@@ -165,6 +165,7 @@ impl Assembly {
             false => &self.global.security,
         };
         security.password_file.is_some()
+            || security.users.is_any()
             || self.plugins.iter().any(|plugin| plugin.knows_users() && plugin.is_for(index))
     }
 

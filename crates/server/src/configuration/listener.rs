@@ -8,6 +8,7 @@ use ferrymq_protocol::limits::Versions;
 
 use super::persona::Persona;
 use super::value::{Ceiling, Value, Whole, WrongValue};
+use crate::access::sources::UserSettings;
 use crate::config::Family;
 
 /// One listener as it is configured.
@@ -125,6 +126,8 @@ pub struct Security {
     pub acl_file: Option<PathBuf>,
     /// Identities and their pre-shared keys.
     pub psk_file: Option<PathBuf>,
+    /// Users that are known elsewhere.
+    pub users: UserSettings,
 }
 
 impl ListenerSettings {

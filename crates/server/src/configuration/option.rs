@@ -35,6 +35,8 @@ pub enum Group {
     Tls,
     /// Who may do what.
     Security,
+    /// Users that are known elsewhere.
+    Users,
     /// How much of everything.
     Limits,
     /// What survives.
@@ -325,6 +327,15 @@ pub(super) const fn security(
     field: fn(&mut Security) -> &mut dyn Value,
 ) -> OptionDefinition {
     OptionDefinition::new(name, Group::Security, kind, Place::Security(field))
+}
+
+/// An option about users that are known elsewhere.
+pub(super) const fn users(
+    name: &'static str,
+    kind: Kind,
+    field: fn(&mut Security) -> &mut dyn Value,
+) -> OptionDefinition {
+    OptionDefinition::new(name, Group::Users, kind, Place::Security(field)).ours()
 }
 
 /// An option that is only noted.

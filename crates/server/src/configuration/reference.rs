@@ -67,6 +67,10 @@ fn introduction(group: Group) -> &'static str {
         Group::Listeners => "\n## Listeners\n\nThese lines hold for the `listener` before them.\n",
         Group::Tls => "\n## TLS\n\nThese lines, too, hold for the `listener` before them.\n",
         Group::Security => "\n## Who may do what\n",
+        Group::Users => {
+            "\n## Users that are known elsewhere\n\nThese sources are asked after `password_file`, in \
+             this order. [Sources of users](sources.md) has examples.\n"
+        }
         Group::Limits => "\n## Limits\n",
         Group::Storage => "\n## What survives\n",
         Group::Logging => "\n## The log\n",

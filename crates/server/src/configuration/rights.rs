@@ -44,6 +44,7 @@ impl Configuration {
                 .unwrap_or(false),
             password_files,
             acl_files,
+            users: security.users.clone(),
         }
     }
 }

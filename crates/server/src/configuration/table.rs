@@ -9,6 +9,7 @@ mod listeners;
 mod security;
 mod storage;
 mod tls;
+mod users;
 
 use super::option::OptionDefinition;
 
@@ -19,6 +20,7 @@ pub fn options() -> impl Iterator<Item = &'static OptionDefinition> {
         listeners::OPTIONS,
         tls::OPTIONS,
         security::OPTIONS,
+        users::OPTIONS,
         limits::OPTIONS,
         storage::OPTIONS,
         general::LOGGING,

@@ -70,3 +70,20 @@ pub enum SourceError {
         source: io::Error,
     },
 }
+
+impl SourceError {
+    /// Which file or option is meant, and what is wrong with it.
+    pub(crate) fn place_and_words(&self) -> (String, String) {
+        match self {
+            Self::File { path, source } => (path.display().to_string(), source.to_string()),
+            Self::Text { path } => (path.display().to_string(), "it is no UTF-8".to_owned()),
+            Self::Keys { path, source } => (path.display().to_string(), source.to_string()),
+            Self::Template { option, source } => ((*option).to_owned(), source.to_string()),
+            Self::Tls { option, source } => ((*option).to_owned(), source.to_string()),
+            Self::Value { option, words } => ((*option).to_owned(), words.to_string()),
+            Self::Thread { option, source } => {
+                ((*option).to_owned(), format!("no thread can be started: {source}"))
+            }
+        }
+    }
+}

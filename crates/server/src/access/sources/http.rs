@@ -4,7 +4,6 @@ use std::error::Error as _;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use ferrymq_broker::{Asker, Peer, Principal};
@@ -30,7 +29,6 @@ use super::rights::Granted;
 use super::settings::{HttpFormat, HttpSettings};
 use crate::access::login::Login;
 use crate::access::source::{Checking, Outcome, Source};
-use crate::clock::Clock;
 
 /// A service that says who may come in.
 pub(super) struct HttpService {
@@ -39,7 +37,6 @@ pub(super) struct HttpService {
     format: HttpFormat,
     headers: HeaderMap,
     guard: Guard,
-    clock: Clock,
     /// What was answered, by a keyed hash of all that was asked.
     answers: Mutex<Remembered<[u8; HASH_BYTES], Arc<Answer>>>,
     key: hmac::Key,
@@ -52,7 +49,7 @@ const ANSWER_MAXIMUM_BYTES: usize = 256 * 1024;
 
 impl HttpService {
     /// What is to be asked where; `None`: nothing.
-    pub(super) fn new(settings: &HttpSettings, clock: Clock) -> Result<Option<Self>, SourceError> {
+    pub(super) fn new(settings: &HttpSettings) -> Result<Option<Self>, SourceError> {
         let Some(address) = &settings.url else {
             return Ok(None);
         };
@@ -71,7 +68,6 @@ impl HttpService {
             url,
             format: settings.format,
             headers: headers(settings)?,
-            clock,
             answers: Mutex::new(Remembered::new(asking.cache_lifetime, asking.cache_entries)),
             key: hmac::Key::new(hmac::HMAC_SHA256, &secret),
             stamp: hasher.finish(),
@@ -137,10 +133,8 @@ impl HttpService {
             Decided::Ignore => Outcome::NotMine,
             Decided::Deny => Outcome::No,
             Decided::Allow => {
-                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-                let remaining =
-                    answer.expires.map(|end| Duration::from_secs(end).saturating_sub(now));
-                if remaining.is_some_and(|remaining| remaining.is_zero()) {
+                let expires = answer.expires.map(|end| login.time_at(end));
+                if expires.is_some_and(|end| end <= login.now) {
                     return Outcome::No;
                 }
                 let rights = match answer.rights(login) {
@@ -153,7 +147,7 @@ impl HttpService {
                 Outcome::Yes(Principal {
                     username: login.username.clone(),
                     rights,
-                    expires: remaining.map(|remaining| self.clock.now().saturating_add(remaining)),
+                    expires,
                     stamp: self.stamp,
                 })
             }

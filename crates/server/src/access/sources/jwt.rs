@@ -17,7 +17,6 @@ use super::rights::Granted;
 use super::settings::JwtSettings;
 use crate::access::login::Login;
 use crate::access::source::{Checking, Exchange, Outcome, Source, Step, Stepping};
-use crate::clock::Clock;
 
 /// Believes tokens that one of its keys has signed.
 #[derive(Debug)]
@@ -30,7 +29,6 @@ pub(super) struct Jwt {
 #[derive(Debug)]
 struct Known {
     rules: TokenRules,
-    clock: Clock,
     /// What tokens are stamped with: one stamp for each key, so that a key that is taken away takes
     /// its tokens along, and one that is added leaves all others alone.
     stamps: HashSet<u64>,
@@ -40,7 +38,7 @@ struct Known {
 
 impl Jwt {
     /// Reads the keys; `None`: there are none, and no token is believed.
-    pub(super) fn new(settings: &JwtSettings, clock: Clock) -> Result<Option<Self>, SourceError> {
+    pub(super) fn new(settings: &JwtSettings) -> Result<Option<Self>, SourceError> {
         let mut keys = Keys::default();
         for path in &settings.key_files {
             keys.extend(read(path, Keys::from_file)?);
@@ -70,7 +68,7 @@ impl Jwt {
         let seed = seed(settings);
         let stamps = rules.keys.fingerprints().map(|key| stamp(seed, key)).collect();
         Ok(Some(Self {
-            known: Arc::new(Known { rules, clock, stamps, seed }),
+            known: Arc::new(Known { rules, stamps, seed }),
             login: settings.login.as_deref().map(Box::from),
             method: Box::from(settings.method.as_str()),
         }))
@@ -85,7 +83,7 @@ impl Source for Jwt {
         };
         let token = login.password.as_ref().filter(|password| is_meant && is_token(password));
         Box::pin(ready(match token {
-            Some(token) => self.known.verify(token, &login.client_id),
+            Some(token) => self.known.verify(token, login),
             None => Outcome::NotMine,
         }))
     }
@@ -109,7 +107,7 @@ struct Presented(Arc<Known>);
 
 impl Exchange for Presented {
     fn step<'a>(&'a mut self, login: &'a Login, data: Option<&'a [u8]>) -> Stepping<'a> {
-        let outcome = self.0.verify(data.unwrap_or_default(), &login.client_id);
+        let outcome = self.0.verify(data.unwrap_or_default(), login);
         Box::pin(ready(match outcome {
             Outcome::Yes(principal) => Step::Yes(principal, None),
             // A method is asked for by name: nobody else can be meant.
@@ -120,24 +118,23 @@ impl Exchange for Presented {
 }
 
 impl Known {
-    fn verify(&self, token: &[u8], client_id: &str) -> Outcome {
+    fn verify(&self, token: &[u8], login: &Login) -> Outcome {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        match self.rules.verify(token, client_id, now.as_secs()) {
-            Ok(bearer) => Outcome::Yes(self.principal(bearer, now)),
+        match self.rules.verify(token, &login.client_id, now.as_secs()) {
+            Ok(bearer) => Outcome::Yes(self.principal(bearer, login)),
             Err(TokenError::NoToken) => Outcome::NotMine,
             Err(error) => {
-                tracing::debug!("the token of client {client_id:?} is not believed: {error}");
+                tracing::debug!("{login:?}: its token is not believed: {error}");
                 Outcome::No
             }
         }
     }
 
-    fn principal(&self, bearer: Bearer, now: Duration) -> Principal {
-        let remaining = |end| Duration::from_secs(end).saturating_sub(now);
+    fn principal(&self, bearer: Bearer, login: &Login) -> Principal {
         Principal {
             username: Some(bearer.username.into()),
             rights: bearer.grants.map(|grants| Granted::Rules(grants).shared()),
-            expires: bearer.expires.map(|end| self.clock.now().saturating_add(remaining(end))),
+            expires: bearer.expires.map(|end| login.time_at(end)),
             stamp: stamp(self.seed, bearer.key),
         }
     }

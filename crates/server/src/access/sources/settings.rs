@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Where users are known besides files, in the order in which these are asked.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct UserSettings {
     /// Tokens.
     pub jwt: JwtSettings,
@@ -17,7 +17,7 @@ pub struct UserSettings {
 }
 
 /// Which tokens are believed. Without keys and secret: none.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct JwtSettings {
     /// Files of public keys.
     pub key_files: Vec<PathBuf>,
@@ -48,7 +48,7 @@ pub struct JwtSettings {
 }
 
 /// How a service is asked by HTTP. Without an address: not at all.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HttpSettings {
     /// Its address.
     pub url: Option<String>,
@@ -69,7 +69,7 @@ pub struct HttpSettings {
 }
 
 /// How questions are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum HttpFormat {
     /// As a JSON object.
     #[default]
@@ -79,7 +79,7 @@ pub enum HttpFormat {
 }
 
 /// How a PostgreSQL database is asked. Without an address: not at all.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PostgresqlSettings {
     /// Where it is.
     pub url: Option<String>,
@@ -96,7 +96,7 @@ pub struct PostgresqlSettings {
 }
 
 /// How an SQLite database is asked. Without a file: not at all.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SqliteSettings {
     /// The file.
     pub file: Option<PathBuf>,
@@ -109,7 +109,7 @@ pub struct SqliteSettings {
 }
 
 /// How somebody is asked who may be slow, or away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Asking {
     /// How long an answer may take.
     pub timeout: Duration,
@@ -124,7 +124,7 @@ pub struct Asking {
 }
 
 /// What holds for whoever comes while there is no answer.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum WithoutAnswer {
     /// It is told to come again later.
     #[default]

@@ -5,6 +5,7 @@ mod http;
 mod postgresql;
 #[cfg(unix)]
 mod postgresql_cluster;
+mod scram;
 mod sqlite;
 mod tokens;
 
@@ -21,18 +22,17 @@ use super::{Asking, SourceError, UserSettings};
 use crate::access::hashing::Hashing;
 use crate::access::login::Login;
 use crate::access::source::{Outcome, Source, Step};
-use crate::clock::Clock;
 
 /// The one source of these settings.
 fn source(settings: &UserSettings) -> Arc<dyn Source> {
-    let mut sources = settings.sources(Clock::start(Instant::ZERO)).unwrap();
+    let mut sources = settings.sources().unwrap();
     assert_eq!(sources.len(), 1);
     sources.remove(0)
 }
 
 /// Why there are no sources with these settings.
 fn refusal(settings: &UserSettings) -> SourceError {
-    settings.sources(Clock::start(Instant::ZERO)).unwrap_err()
+    settings.sources().unwrap_err()
 }
 
 fn login(username: Option<&str>, password: Option<&[u8]>, client_id: &str) -> Login {
@@ -42,6 +42,7 @@ fn login(username: Option<&str>, password: Option<&[u8]>, client_id: &str) -> Lo
     Login {
         hashing,
         patience: Duration::from_secs(30),
+        now: NOW,
         peer: Peer::Inet("127.0.0.1:5000".parse().unwrap()),
         profile: Arc::new(profile),
         client_id: Box::from(client_id),
@@ -94,3 +95,5 @@ fn asking(cache_lifetime: u64) -> Asking {
 
 /// `secret`, by libxcrypt 4.4.
 const BCRYPT: &str = "$2b$04$abcdefghijklmnopqrstuu2r9OfJnfCsdneAXAGHnS4UpFFP8WIrW";
+/// The time of the broker.
+const NOW: Instant = Instant::from_nanos(1_000);

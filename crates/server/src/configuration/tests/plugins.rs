@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::super::{Persona, Weight, parse};
 use super::{mistakes, right};
 use crate::access::DoorSettings;
+use crate::access::sources::UserSettings;
 
 fn door(listener: &str, users: &[&str], rights: &[&str]) -> DoorSettings {
     let paths = |names: &[&str]| names.iter().map(PathBuf::from).collect();
@@ -13,6 +14,7 @@ fn door(listener: &str, users: &[&str], rights: &[&str]) -> DoorSettings {
         allow_anonymous: false,
         password_files: paths(users),
         acl_files: paths(rights),
+        users: UserSettings::default(),
     }
 }
 
