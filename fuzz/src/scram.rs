@@ -37,9 +37,7 @@ pub fn scram(data: &[u8]) {
 }
 
 fn begin(first: &[u8]) -> Result<(Server, Vec<u8>), ferrymq_access::scram::ScramError> {
-    Server::begin(first, CHANCE, &Decoy::new([7; 32], None), |_| {
-        StoredKeys::parse(KEYS).ok()
-    })
+    Server::begin(first, CHANCE, &Decoy::new([7; 32], None), |_| StoredKeys::parse(KEYS).ok())
 }
 
 const CHANCE: [u8; NONCE_BYTES] = [7; NONCE_BYTES];
