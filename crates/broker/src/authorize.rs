@@ -1,14 +1,20 @@
 //! Asking who may do what, for the packets of a connection, and what follows when the rules change.
 
-use ferrymq_codec::ReasonCode;
+use std::sync::Arc;
+
+use ferrymq_codec::{Connect, QoS, ReasonCode, TopicName};
 use ferrymq_protocol::time::Instant;
 
-use crate::access::{Access, Answer, Ask, AskedQuestion, Asker, Question, Verdict};
+use crate::access::{Access, Admission, Answer, Ask, AskedQuestion, Asker, Question, Verdict};
 use crate::cause::Cause;
 use crate::connection::{Connection, Phase};
-use crate::effects::Effects;
-use crate::identity::ConnectionId;
-use crate::shard::Shard;
+use crate::identity::{ConnectionId, RecordNumber, SessionRef};
+use crate::listener_profile::{ListenerProfile, WillCheck};
+use crate::message::Parcel;
+use crate::peer::Peer;
+use crate::permissions::{Origin, Right};
+use crate::route::Target;
+use crate::shard::{Shard, session_of};
 
 impl Shard {
     /// Takes the answer to a question of access.
@@ -31,42 +37,110 @@ impl Shard {
 
     /// Asks somebody else from now on, as after [`Self::access_changed`].
     pub fn set_access(&mut self, access: Box<dyn Access>, now: Instant) {
-        self.access = access;
+        self.effects.permissions.set_access(access);
         self.access_changed(now);
     }
 
-    /// Who may do what has changed: verdicts that were remembered are forgotten, and the connection
-    /// of each client that may not stay ends. Subscriptions stay.
+    /// Who may do what has changed: verdicts that were remembered are forgotten, questions that are
+    /// open are asked again, and the connection of each client that may not stay ends.
+    /// Subscriptions stay: their clients are not sent what they may not have any more.
     pub fn access_changed(&mut self, now: Instant) {
-        self.is_open = self.access.is_open();
+        self.effects.permissions.renew();
         for id in self.connections.ids() {
-            self.ask_anew(id);
-            if !self.still_stands(id) {
+            if self.still_stands(id) {
+                self.ask_again(id);
+            } else {
                 self.end(id, Cause::Denied(ReasonCode::NotAuthorized), now);
             }
         }
     }
 
-    /// Whoever waits for an answer, or has got one that was not acted on, is asked about by the rules
-    /// that hold now: what the former ones said lets nobody in. A request goes on.
-    fn ask_anew(&mut self, id: ConnectionId) {
+    /// Whether a client that has a session may stay.
+    fn still_stands(&mut self, id: ConnectionId) -> bool {
+        let Some(connection) = self.connections.get(id) else {
+            return true;
+        };
+        let Some(session) = connection.session.and_then(|slot| self.sessions.get(slot as usize))
+        else {
+            // It is being let in, and asked about when that is done.
+            return true;
+        };
+        let asker = connection.asker(&session.client_id, &self.effects.profiles);
+        self.effects.permissions.still_stands(&asker)
+    }
+
+    /// Whoever waits for an answer, or has got one that was not acted on, is asked about again by the
+    /// rules that hold now. A request goes on, and so does an exchange of AUTH packets, after which
+    /// the client is looked at as the rules say then.
+    fn ask_again(&mut self, id: ConnectionId) {
         if let Some(connection) = self.connections.get_mut(id)
+            && connection.phase != Phase::Authenticating
+            && !connection.reauthenticating
             && connection.question.take_if(|question| question.asked.is_some()).is_some()
         {
             self.effects.readable.push(id);
         }
     }
 
-    fn still_stands(&mut self, id: ConnectionId) -> bool {
-        let Some(connection) = self.connections.get(id) else {
-            return true;
+    /// A client has proved who it is. Whether it may come in, with the will that it leaves; the
+    /// first question of its packet was answered with this.
+    pub(crate) fn admit(
+        &mut self,
+        id: ConnectionId,
+        client_id: &str,
+        connect: &Connect<'_>,
+        admission: &Admission,
+        now: Instant,
+    ) -> Option<Result<(), ReasonCode>> {
+        self.become_principal(id, admission);
+        let connection = self.connections.get(id)?;
+        let asker = Asker {
+            principal: connection.principal.as_deref(),
+            ..connection.asker(client_id, &self.effects.profiles)
         };
-        // Whoever is being let in is asked about by the rules that hold now.
-        let Some(session) = connection.session.and_then(|slot| self.sessions.get(slot as usize))
+        // The rules may have changed since the answer was found.
+        if !self.effects.permissions.still_stands(&asker) {
+            return Some(Err(ReasonCode::NotAuthorized));
+        }
+        let profile = Arc::clone(asker.profile);
+        let Some(will) = connect.will.filter(|_| profile.will_check == WillCheck::AtConnect) else {
+            return Some(Ok(()));
+        };
+        if self.effects.permissions.is_open() {
+            return Some(Ok(()));
+        }
+        let Ok(topic) = profile.mount_point.mount(will.topic) else {
+            return Some(Err(ReasonCode::TopicNameInvalid));
+        };
+        let right = Right::Publish { qos: will.qos, retain: will.retain };
+        match self.ask(id, client_id, 1, &right.question(&topic), now) {
+            Some(Verdict::Deny(reason)) => Some(Err(reason)),
+            Some(Verdict::Allow(_) | Verdict::Continue(_)) => Some(Ok(())),
+            None => {
+                // The packet is read again: its first question is not to be asked again then.
+                let question = self.connections.get_mut(id)?.question.as_mut()?;
+                question.remember_first(Verdict::Allow(admission.clone()));
+                None
+            }
+        }
+    }
+
+    /// A client is somebody else from now on, if an answer says so.
+    pub(crate) fn become_principal(&mut self, id: ConnectionId, admission: &Admission) {
+        let (Some(connection), Some(principal)) =
+            (self.connections.get_mut(id), &admission.principal)
         else {
-            return true;
+            return;
         };
-        self.access.still_stands(&asker(connection, &session.client_id, &self.effects))
+        connection.principal = Some(Arc::clone(principal));
+        let session = connection.session.and_then(|slot| self.sessions.get_mut(slot as usize));
+        if let Some(session) = session {
+            session.principal = Some(Arc::clone(principal));
+            self.effects.permissions.forget(id);
+        }
+        if let Some(expires) = principal.expires {
+            self.arm_connection(id, expires);
+        }
     }
 
     /// Asks whether a client may do something. `None`: the answer will come later, and the packet
@@ -80,38 +154,14 @@ impl Shard {
         now: Instant,
     ) -> Option<Verdict> {
         let connection = self.connections.get(id)?;
-        if let Some(known) = &connection.question
-            && let Ok(place) = known.verdicts.binary_search_by_key(&nth, |(asked, _)| *asked)
-            && let Some((_, verdict)) = known.verdicts.get(place)
-        {
+        if let Some(verdict) = answered_late(connection, nth) {
             return Some(verdict.clone());
         }
-        let asker = asker(connection, client_id, &self.effects);
-        if let Some(verdict) = self.access.decide(&asker, question) {
+        let asker = connection.asker(client_id, &self.effects.profiles);
+        if let Some(verdict) = self.effects.permissions.decide(&asker, question) {
             return Some(verdict);
         }
-        let request = self.next_request;
-        let ask = Ask {
-            shard: self.index,
-            connection: id,
-            request,
-            peer: asker.peer,
-            client_id: Box::from(client_id),
-            username: asker.username.map(Box::from),
-            principal: asker.principal.and_then(|_| connection.principal.clone()),
-            profile: asker.profile.clone(),
-            question: AskedQuestion::from(question),
-        };
-        self.effects.asks.push(ask);
-        self.next_request = request.wrapping_add(1);
-        let deadline = now.saturating_add(self.limits.answer_timeout);
-        if let Some(connection) = self.connections.get_mut(id) {
-            let known = connection.question.get_or_insert_default();
-            known.open = Some(request);
-            known.asked = Some(nth);
-            known.deadline = deadline;
-        }
-        self.arm_connection(id, deadline);
+        self.leave_for_later(id, client_id, nth, question, now);
         None
     }
 
@@ -124,7 +174,7 @@ impl Shard {
         question: &Question<'_>,
         now: Instant,
     ) -> Option<Verdict> {
-        if self.is_open {
+        if self.effects.permissions.is_open() {
             return Some(Verdict::YES);
         }
         // Taken out for the time of the question, so that its client identifier can be lent.
@@ -136,6 +186,124 @@ impl Shard {
         verdict
     }
 
+    /// Whether a client with a session may publish a message. For a topic whose route is known the
+    /// verdict may be known too.
+    pub(crate) fn may_publish(
+        &mut self,
+        id: ConnectionId,
+        slot: u32,
+        topic: TopicName<'_>,
+        right: Right,
+        now: Instant,
+    ) -> Option<Verdict> {
+        if self.effects.permissions.is_open() {
+            return Some(Verdict::YES);
+        }
+        let connection = self.connections.get(id)?;
+        let version = self.directory.version(topic);
+        if connection.question.is_none()
+            && let Some(route) = self.routes.get(topic.as_str(), version)
+        {
+            let permissions = &mut self.effects.permissions;
+            let ruling = permissions.known(id, right, &route.topic).or_else(|| {
+                let client_id = &self.sessions.get(slot as usize)?.client_id;
+                let asker = connection.asker(client_id, &self.effects.profiles);
+                permissions.decide_on(id, right, &route.topic, &asker)
+            });
+            if let Some(ruling) = ruling {
+                return Some(ruling.map_or_else(Verdict::Deny, |()| Verdict::YES));
+            }
+        }
+        self.ask_of_session(id, slot, 0, &right.question(topic.as_str()), now)
+    }
+
+    /// Whether a session of this shard may be sent messages of this topic.
+    pub(crate) fn may_receive(&mut self, place: SessionRef, topic: &Arc<str>) -> bool {
+        if self.effects.permissions.is_open() {
+            return true;
+        }
+        // Nothing is delivered to a session that has ended.
+        session_of(&mut self.sessions, place)
+            .is_none_or(|session| session.may_receive(topic, &self.connections, &mut self.effects))
+    }
+
+    /// A session may not be sent a message, of which there may be a record that it is owed it.
+    pub(crate) fn withhold(
+        &mut self,
+        target: &Target,
+        parcel: &Parcel<'_>,
+        number: Option<RecordNumber>,
+    ) {
+        let Some(wish) = target.wish(parcel.publication.publisher) else {
+            return;
+        };
+        self.effects.metrics().access_withheld.add(1);
+        let is_owed = target.durable && wish.qos(parcel.publication.qos) != QoS::AtMostOnce;
+        self.effects.settle(target.session.number, number.filter(|_| is_owed));
+    }
+
+    /// Whether the will of a session may be published. Nobody waits for an answer any more when the
+    /// client has gone: where there is none, what was said when the client came counts.
+    pub(crate) fn may_publish_will(&mut self, place: SessionRef) -> bool {
+        let permissions = &mut self.effects.permissions;
+        let Some(session) = session_of(&mut self.sessions, place) else {
+            return false;
+        };
+        let (Some(will), false) = (&session.will, permissions.is_open()) else {
+            return true;
+        };
+        let publication = will.message.publication();
+        let right = Right::Publish { qos: publication.qos, retain: publication.retain };
+        let connection = session.connection.and_then(|it| self.connections.get(it.0));
+        let origin = match (connection, permissions.origin(place.number)) {
+            (Some(connection), _) => connection.origin(&self.effects.profiles),
+            (None, Some(origin)) => origin.clone(),
+            // Of clients that have gone before the broker began it is not known where they were.
+            (None, None) => {
+                Origin { peer: Peer::Local, profile: Arc::new(ListenerProfile::default()) }
+            }
+        };
+        let question = right.question(publication.topic.as_str());
+        match permissions.decide(&session.asker(&origin), &question) {
+            Some(Verdict::Deny(_)) => false,
+            Some(Verdict::Allow(_) | Verdict::Continue(_)) => true,
+            None => origin.profile.will_check == WillCheck::AtConnect,
+        }
+    }
+
+    /// Emits a question, whose answer comes later.
+    fn leave_for_later(
+        &mut self,
+        id: ConnectionId,
+        client_id: &str,
+        nth: usize,
+        question: &Question<'_>,
+        now: Instant,
+    ) {
+        let request = self.next_request();
+        let Some(connection) = self.connections.get_mut(id) else {
+            return;
+        };
+        let asker = connection.asker(client_id, &self.effects.profiles);
+        self.effects.asks.push(Ask {
+            shard: self.index,
+            connection: id,
+            request,
+            peer: asker.peer,
+            client_id: Box::from(client_id),
+            username: asker.username.map(Box::from),
+            principal: asker.principal.and_then(|_| connection.principal.clone()),
+            profile: Arc::clone(asker.profile),
+            question: AskedQuestion::from(question),
+        });
+        let deadline = now.saturating_add(self.limits.answer_timeout);
+        let known = connection.question.get_or_insert_default();
+        known.open = Some(request);
+        known.asked = Some(nth);
+        known.deadline = deadline;
+        self.arm_connection(id, deadline);
+    }
+
     /// The number of the next question, which no other question of the connection has.
     pub(crate) const fn next_request(&mut self) -> u32 {
         let request = self.next_request;
@@ -144,14 +312,7 @@ impl Shard {
     }
 }
 
-/// Who asks, over this connection.
-fn asker<'a>(connection: &'a Connection, client_id: &'a str, effects: &'a Effects) -> Asker<'a> {
-    let principal = connection.principal.as_deref();
-    Asker {
-        peer: connection.peer,
-        client_id,
-        username: principal.and_then(|principal| principal.username.as_deref()),
-        principal: principal.filter(|_| connection.phase == Phase::Open),
-        profile: &effects.profiles.terms(connection.profile).profile,
-    }
+/// The answer to a question of the packet that is being read, if it came late.
+fn answered_late(connection: &Connection, nth: usize) -> Option<&Verdict> {
+    connection.question.as_ref()?.verdict(nth)
 }

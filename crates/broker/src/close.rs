@@ -160,11 +160,16 @@ impl Shard {
         }
     }
 
-    /// Publishes a session's will, if it has one, and forgets it.
+    /// Publishes a session's will, if it has one and its client may, and forgets it.
     pub(crate) fn publish_will(&mut self, place: SessionRef, now: Instant) {
+        let may_publish = self.may_publish_will(place);
         let will = session_of(&mut self.sessions, place).and_then(|session| session.will.take());
         if let Some(will) = will {
-            self.publish_internally(&will.publication(now), now);
+            if may_publish {
+                self.publish_internally(&will.publication(now), now);
+            } else {
+                self.effects.metrics().access_withheld.add(1);
+            }
             self.effects.record(Record::WillDone { session: place.number });
         }
     }
@@ -179,6 +184,10 @@ impl Shard {
         }
         session.leave();
         let place = session.place;
+        if let Some(connection) = self.connections.get(id) {
+            let profiles = &self.effects.profiles;
+            self.effects.permissions.note_origin(place.number, || connection.origin(profiles));
+        }
         let expiry = session.expiry_interval;
         session.expires = match expiry {
             u32::MAX => Instant::FAR_FUTURE,

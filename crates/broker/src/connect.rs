@@ -119,10 +119,7 @@ impl Shard {
         match self.ask(id, known_id, 0, &question, now) {
             None => Step::Park,
             Some(Verdict::Deny(reason)) => self.refuse(id, connect, reason, now),
-            Some(Verdict::Allow(admission)) => {
-                let data = self.admit(id, admission);
-                self.welcome(id, connect, &arrival, data, now)
-            }
+            Some(Verdict::Allow(admission)) => self.let_in(id, connect, &arrival, admission, now),
             Some(Verdict::Continue(data)) => self.challenge(id, connect, raw, &data, now),
         }
     }
@@ -163,13 +160,10 @@ impl Shard {
                 self.end(id, Cause::Denied(reason), now);
                 Step::Ended
             }
-            Some(Verdict::Allow(admission)) if connecting => {
-                let data = self.admit(id, admission);
-                self.authenticated(id, data, now)
-            }
+            Some(Verdict::Allow(admission)) if connecting => self.authenticated(id, admission, now),
             Some(Verdict::Allow(admission)) => {
-                let data = self.admit(id, admission);
-                self.write_auth(id, ReasonCode::Success, data.as_deref());
+                self.become_principal(id, &admission);
+                self.write_auth(id, ReasonCode::Success, admission.data.as_deref());
                 if let Some(connection) = self.connections.get_mut(id) {
                     connection.reauthenticating = false;
                 }
@@ -185,8 +179,9 @@ impl Shard {
         };
         connection.phase = Phase::Open;
         let deadline = connection.link.as_ref().and_then(Link::keep_alive_deadline);
+        let deadline = deadline.unwrap_or(Instant::FAR_FUTURE).min(connection.expires());
         self.effects.readable.push(id);
-        if let Some(deadline) = deadline {
+        if deadline < Instant::FAR_FUTURE {
             self.arm_connection(id, deadline);
         }
         let Some(slot) = self.connections.get(id).and_then(|connection| connection.session) else {
@@ -268,7 +263,7 @@ impl Shard {
     }
 
     /// The exchange that CONNECT began has ended well: the CONNECT goes on.
-    fn authenticated(&mut self, id: ConnectionId, data: Option<Box<[u8]>>, now: Instant) -> Step {
+    fn authenticated(&mut self, id: ConnectionId, admission: Admission, now: Instant) -> Step {
         let raw = self.connections.get_mut(id).and_then(|connection| connection.connect.take());
         let Some(raw) = raw else {
             return Step::Ended;
@@ -277,21 +272,30 @@ impl Shard {
         else {
             return Step::Ended;
         };
-        match self.arrival(id, &connect) {
-            Ok(arrival) => self.welcome(id, &connect, &arrival, data, now),
+        let step = match self.arrival(id, &connect) {
+            Ok(arrival) => self.let_in(id, &connect, &arrival, admission, now),
             Err(reason) => self.refuse(id, &connect, reason, now),
+        };
+        if let (Step::Park, Some(connection)) = (&step, self.connections.get_mut(id)) {
+            connection.connect = Some(raw);
         }
+        step
     }
 
-    /// A client has proved who it is. The data that it is told so with.
-    fn admit(&mut self, id: ConnectionId, admission: Admission) -> Option<Box<[u8]>> {
-        let Admission { data, principal } = admission;
-        if let Some(connection) = self.connections.get_mut(id)
-            && principal.is_some()
-        {
-            connection.principal = principal;
+    /// Gives a client that has proved who it is its session, unless it may not leave its will.
+    fn let_in(
+        &mut self,
+        id: ConnectionId,
+        connect: &Connect<'_>,
+        arrival: &Arrival<'_>,
+        admission: Admission,
+        now: Instant,
+    ) -> Step {
+        match self.admit(id, &arrival.client_id, connect, &admission, now) {
+            None => Step::Park,
+            Some(Err(reason)) => self.refuse(id, connect, reason, now),
+            Some(Ok(())) => self.welcome(id, connect, arrival, admission.data, now),
         }
-        data
     }
 
     fn write_auth(&mut self, id: ConnectionId, reason: ReasonCode, data: Option<&[u8]>) {
@@ -498,8 +502,10 @@ impl Shard {
             let topic = mount_point.mount(will.topic).ok()?;
             Some(Box::new(Will::new(will, TopicName::trusted(&topic), place.number)))
         });
+        self.effects.permissions.forget_origin(place.number);
         let session = session_of(&mut self.sessions, place)?;
         session.connection = Some(ConnectionRef(id));
+        session.principal = connection.principal.clone();
         session.expiry_interval = grant.expiry;
         session.sleepers = grant.sleepers;
         session.expires = Instant::FAR_FUTURE;
@@ -507,17 +513,28 @@ impl Shard {
         if connect.clean_start {
             session.forget_received(&mut self.effects);
         }
-        let (begun, will) = (session.existence(&self.limits), session.testament());
-        let begun = begun.map(|begun| self.effects.record(begun));
-        if let Some(will) = will {
-            self.effects.record(will);
-        }
+        let begun = session.existence().map(|begun| self.effects.record(begun));
+        self.record_will(place);
         self.tell_groups(place, true);
         self.effects.metrics().clients_connected.add(1);
         if let Some(session) = session_of(&mut self.sessions, place) {
             self.effects.notices.name(id, &session.client_id);
         }
         begun
+    }
+
+    /// Records a session's will, if it may be published as things are.
+    fn record_will(&mut self, place: SessionRef) {
+        let may_publish = self.may_publish_will(place);
+        let Some(session) = session_of(&mut self.sessions, place) else {
+            return;
+        };
+        if let Some(will) = &mut session.will {
+            will.recorded = may_publish;
+        }
+        if let Some(will) = session.testament() {
+            self.effects.record(will);
+        }
     }
 
     /// Tells the groups of a session's shared subscriptions whether it is connected.
@@ -569,6 +586,7 @@ impl Shard {
     pub(crate) fn remove_session(&mut self, place: SessionRef) -> Option<Box<Session>> {
         self.session(place)?;
         let session = self.sessions.try_remove(place.slot as usize)?;
+        self.effects.permissions.forget_origin(place.number);
         let hash = self.hasher.hash_one(&*session.client_id);
         if let Ok(entry) = self.clients.find_entry(hash, |slot| *slot == place.slot) {
             entry.remove();

@@ -9,7 +9,7 @@ use ferrymq_codec::{Delivery, PacketId};
 use ferrymq_protocol::server::{Link, Outgoing, Reply};
 use ferrymq_protocol::time::Instant;
 
-use crate::access::{Principal, Verdict};
+use crate::access::{Asker, Principal, Question, Verdict};
 use crate::durability::Progress;
 use crate::effects::Effects;
 use crate::identity::ConnectionId;
@@ -17,7 +17,8 @@ use crate::message::Parcel;
 use crate::notice::{Interests, Summary};
 use crate::output::Output;
 use crate::peer::Peer;
-use crate::profiles::ProfileIndex;
+use crate::permissions::{Origin, Right};
+use crate::profiles::{ProfileIndex, Profiles};
 use crate::queue::Held;
 
 /// A connection.
@@ -133,6 +134,21 @@ pub(crate) struct Writing<'a> {
     pub(crate) identifiers: &'a [NonZeroU32],
 }
 
+impl OpenQuestion {
+    /// The answer to a question of the packet, if it came late.
+    pub(crate) fn verdict(&self, nth: usize) -> Option<&Verdict> {
+        let place = self.verdicts.binary_search_by_key(&nth, |(asked, _)| *asked).ok()?;
+        self.verdicts.get(place).map(|(_, verdict)| verdict)
+    }
+
+    /// Keeps the answer to the first question, while another is open.
+    pub(crate) fn remember_first(&mut self, verdict: Verdict) {
+        if self.verdict(0).is_none() {
+            self.verdicts.insert(0, (0, verdict));
+        }
+    }
+}
+
 impl Connection {
     pub(crate) fn new(
         id: ConnectionId,
@@ -163,6 +179,66 @@ impl Connection {
     /// The user name of its client.
     pub(crate) fn username(&self) -> Option<&str> {
         self.principal.as_ref()?.username.as_deref()
+    }
+
+    /// Where its client has connected.
+    pub(crate) fn origin(&self, profiles: &Profiles) -> Origin {
+        let profile = Arc::clone(&profiles.terms(self.profile).profile);
+        Origin { peer: self.peer, profile }
+    }
+
+    /// When its client must have proved anew who it is.
+    pub(crate) fn expires(&self) -> Instant {
+        let expires = self.principal.as_ref().and_then(|principal| principal.expires);
+        expires.unwrap_or(Instant::FAR_FUTURE)
+    }
+
+    /// Its client, as somebody who asks.
+    pub(crate) fn asker<'a>(&'a self, client_id: &'a str, profiles: &'a Profiles) -> Asker<'a> {
+        Asker {
+            peer: self.peer,
+            client_id,
+            username: self.username(),
+            principal: self.principal.as_deref().filter(|_| self.session.is_some()),
+            profile: &profiles.terms(self.profile).profile,
+        }
+    }
+
+    /// Whether its client may be sent a message of this topic.
+    pub(crate) fn may_receive(
+        &self,
+        client_id: &str,
+        topic: &Arc<str>,
+        effects: &mut Effects,
+    ) -> bool {
+        if effects.permissions.is_open() {
+            return true;
+        }
+        let right = Right::Receive;
+        let ruling = effects.permissions.known(self.id, right, topic).or_else(|| {
+            let asker = self.asker(client_id, &effects.profiles);
+            effects.permissions.decide_on(self.id, right, topic, &asker)
+        });
+        ruling == Some(Ok(()))
+    }
+
+    /// The same for a message that has waited. Its topic may be a text of its own, for which there is
+    /// no use in remembering.
+    pub(crate) fn may_still_receive(
+        &self,
+        client_id: &str,
+        topic: &Arc<str>,
+        effects: &mut Effects,
+    ) -> bool {
+        if effects.permissions.is_open() {
+            return true;
+        }
+        if let Some(ruling) = effects.permissions.known(self.id, Right::Receive, topic) {
+            return ruling.is_ok();
+        }
+        let asker = self.asker(client_id, &effects.profiles);
+        let verdict = effects.permissions.decide(&asker, &Question::Receive { topic });
+        matches!(verdict, Some(Verdict::Allow(_)))
     }
 
     /// Whether messages may be written to it.

@@ -91,7 +91,11 @@ impl Shard {
         let route = self.route(topic);
         let mut parcel = Parcel::borrowed(publication, &route.topic, None);
         for target in route.local.iter().filter(|target| target.session == place) {
-            self.deliver_to(target, &mut parcel, None, None, now);
+            if self.may_receive(place, &route.topic) {
+                self.deliver_to(target, &mut parcel, None, None, now);
+            } else {
+                self.withhold(target, &parcel, None);
+            }
         }
     }
 }

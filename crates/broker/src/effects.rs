@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use ferrymq_protocol::time::Instant;
 
-use crate::access::Ask;
+use crate::access::{Access, Ask};
 use crate::control_request::ControlRequest;
 use crate::directory::Directory;
 use crate::durability::{Durability, Progress};
@@ -17,6 +17,7 @@ use crate::metrics::ShardMetrics;
 use crate::notices::Notices;
 use crate::output::Output;
 use crate::overtaken::Overtaken;
+use crate::permissions::Permissions;
 use crate::profiles::Profiles;
 use crate::record::{Fetch, Record, RecordBatch};
 
@@ -27,6 +28,7 @@ pub(crate) struct Effects {
     pub(crate) directory: Arc<Directory>,
     pub(crate) profiles: Profiles,
     pub(crate) notices: Notices,
+    pub(crate) permissions: Permissions,
     pub(crate) outbox: Outbox,
     pub(crate) fetches: Vec<Fetch>,
     pub(crate) asks: Vec<Ask>,
@@ -65,9 +67,11 @@ impl Effects {
         directory: Arc<Directory>,
         first_record: u64,
         notices: Notices,
+        access: Box<dyn Access>,
     ) -> Self {
         Self {
             shard,
+            permissions: Permissions::new(access, limits.verdicts),
             limits,
             outbox: Outbox::new(directory.shards()),
             directory,

@@ -26,6 +26,11 @@ impl Shard {
             return;
         };
         connection.timer = Instant::FAR_FUTURE;
+        let expires = connection.expires();
+        if connection.phase == Phase::Open && expires <= now {
+            self.end(id, Cause::Denied(ReasonCode::NotAuthorized), now);
+            return;
+        }
         let question = connection.question.as_deref().filter(|question| question.open.is_some());
         if let Some(question) = question {
             let (request, deadline) = (question.open, question.deadline);
@@ -68,7 +73,8 @@ impl Shard {
         };
         match deadline {
             Some(deadline) if deadline <= now => self.end(id, cause, now),
-            Some(deadline) => self.arm_connection(id, deadline),
+            Some(deadline) => self.arm_connection(id, deadline.min(expires)),
+            None if expires < Instant::FAR_FUTURE => self.arm_connection(id, expires),
             None => {}
         }
     }

@@ -39,6 +39,7 @@ mod output;
 mod overtaken;
 mod pace;
 mod peer;
+mod permissions;
 mod profiles;
 mod publish;
 mod queue;
@@ -82,7 +83,7 @@ pub use image::{
     WillImage,
 };
 pub use limits::Limits;
-pub use listener_profile::{Identity, IdentitySource, ListenerProfile, Newcomer};
+pub use listener_profile::{Identity, IdentitySource, ListenerProfile, Newcomer, WillCheck};
 pub use log_events::LogEvents;
 pub use mail::{Mail, Owed, Shared};
 pub use message::{Lifetime, Message, Publication};

@@ -68,6 +68,8 @@ pub struct Limits {
     pub routes: usize,
     /// Bytes that this takes.
     pub route_bytes: usize,
+    /// Verdicts of access on messages that a shard remembers.
+    pub verdicts: usize,
     /// Deliveries made for one connection's packets in one turn.
     pub deliveries_per_turn: usize,
     /// Retained messages sent to one new subscription in one turn.
@@ -170,6 +172,7 @@ impl Default for Limits {
             unwritten_retained: 65_536,
             routes: 16_384,
             route_bytes: 32 * 1024 * 1024,
+            verdicts: 16_384,
             deliveries_per_turn: 4_096,
             retained_per_turn: 256,
             round_sessions_per_turn: 256,

@@ -39,6 +39,18 @@ pub struct ListenerProfile {
     pub allow_zero_length_client_id: bool,
     /// How the client identifiers begin that we make up.
     pub auto_id_prefix: Box<str>,
+    /// When a client that may not publish its will is found out.
+    pub will_check: WillCheck,
+}
+
+/// When it is asked whether a client may publish its will.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WillCheck {
+    /// When it connects: it is refused. And once more when the will is to be published.
+    #[default]
+    AtConnect,
+    /// When the will is to be published: it is not.
+    AtPublication,
 }
 
 /// What of a client's certificate is its user name.
@@ -99,6 +111,7 @@ impl Default for ListenerProfile {
             identity: IdentitySource::None,
             allow_zero_length_client_id: true,
             auto_id_prefix: Box::from("auto-"),
+            will_check: WillCheck::AtConnect,
         }
     }
 }

@@ -182,6 +182,11 @@ impl<'a> Parcel<'a> {
         }
     }
 
+    /// The topic, as those share it who keep the message.
+    pub(crate) const fn topic(&self) -> &'a Arc<str> {
+        self.topic
+    }
+
     pub(crate) fn message(&mut self) -> &Arc<Message> {
         self.message.get_or_insert_with(|| {
             Arc::new(Message::new(&self.publication, Arc::clone(self.topic)))

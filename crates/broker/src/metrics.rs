@@ -91,6 +91,9 @@ counters! {
     connections_refused,
     /// Publishes and subscriptions that were denied.
     access_denied,
+    /// Messages that were not delivered because their receivers may not have them, and wills that
+    /// were not published because their clients may not.
+    access_withheld,
     /// Messages, sessions and subscriptions that were refused because the log has no space.
     no_space_refused,
     /// Messages that were refused because their payload was too large.

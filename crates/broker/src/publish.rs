@@ -12,7 +12,7 @@ use ferrymq_protocol::error::ProtocolError;
 use ferrymq_protocol::server::Reply;
 use ferrymq_protocol::time::Instant;
 
-use crate::access::{Question, Verdict};
+use crate::access::Verdict;
 use crate::cause::Cause;
 use crate::connection::Phase;
 use crate::control_request::is_control;
@@ -21,9 +21,10 @@ use crate::identity::{ConnectionId, GroupNumber, RecordNumber, SessionNumber, Sh
 use crate::mail::{Mail, Owed, Shared};
 use crate::message::{Message, Parcel, Publication, expiry};
 use crate::notice::{Interests, Notice, Summary};
+use crate::permissions::Right;
 use crate::queue::{Held, Kept, Load};
 use crate::record::{Record, StoredTarget};
-use crate::route::{Route, Target, Wish};
+use crate::route::{GroupRoute, Route, Target, Wish};
 use crate::session::{Orphan, Terms, load};
 use crate::shard::{Shard, Step, session_of};
 
@@ -68,11 +69,11 @@ impl Shard {
             return Ok(Step::Done);
         }
         let qos = publish.delivery.qos();
-        let question = Question::Publish { topic: topic.as_str(), qos, retain: publish.retain };
+        let right = Right::Publish { qos, retain: publish.retain };
         let unwelcome = self.unwelcome(publish, topic);
         let verdict = match unwelcome {
             Some(unwelcome) => Verdict::Deny(unwelcome.reason()),
-            None => match self.ask_of_session(id, slot, 0, &question, now) {
+            None => match self.may_publish(id, slot, topic, right, now) {
                 Some(verdict) => verdict,
                 None => return Ok(Step::Park),
             },
@@ -196,7 +197,11 @@ impl Shard {
             after = self.promise_message(number, durability, after);
         }
         for target in &route.local {
-            self.deliver_to(target, &mut parcel, number, None, now);
+            if self.may_receive(target.session, &route.topic) {
+                self.deliver_to(target, &mut parcel, number, None, now);
+            } else {
+                self.withhold(target, &parcel, None);
+            }
         }
         for (shard, targets) in &route.remote {
             if targets.iter().any(|target| target.wish(publication.publisher).is_some()) {
@@ -206,7 +211,7 @@ impl Shard {
             }
         }
         for group in &route.groups {
-            if let Some(target) = group.pick() {
+            if let Some(target) = self.pick(group, &parcel) {
                 // It has a record of its own, so that it can be owed to another member, who may be
                 // owed the message already.
                 let number = if recorded {
@@ -240,6 +245,20 @@ impl Shard {
         number.map_or(after, |number| after.and(self.effects.promise_at(number, durability)))
     }
 
+    /// The member of a shared subscription whose turn it is. Those of this shard that may not have the
+    /// message are passed over; those of others are asked about there.
+    fn pick<'r>(&mut self, group: &'r GroupRoute, parcel: &Parcel<'_>) -> Option<&'r Target> {
+        for _ in 0..group.members.len() {
+            let target = group.pick()?;
+            let is_here = target.session.shard == self.index;
+            if !is_here || self.may_receive(target.session, parcel.topic()) {
+                return Some(target);
+            }
+        }
+        self.effects.metrics().access_withheld.add(1);
+        None
+    }
+
     /// Delivers to the member of a shared subscription whose turn it is.
     fn deliver_to_group(
         &mut self,
@@ -269,7 +288,11 @@ impl Shard {
     ) {
         let mut parcel = Parcel::owned(message);
         for target in route.targets_on(self.index) {
-            self.deliver_to(target, &mut parcel, number, None, now);
+            if self.may_receive(target.session, message.topic()) {
+                self.deliver_to(target, &mut parcel, number, None, now);
+            } else {
+                self.withhold(target, &parcel, number);
+            }
         }
     }
 
@@ -277,6 +300,10 @@ impl Shard {
     pub(crate) fn deliver_shared(&mut self, shared: Shared, now: Instant) {
         let Shared { message, number, group, target } = shared;
         let mut parcel = Parcel::owned(&message);
+        if !self.may_receive(target.session, message.topic()) {
+            self.withhold(&target, &parcel, number);
+            return;
+        }
         self.deliver_to_member(group, &target, &mut parcel, number, now);
     }
 
@@ -375,22 +402,25 @@ impl Shard {
         targets: impl IntoIterator<Item = &'t Target>,
         group: Option<GroupNumber>,
     ) -> Option<RecordNumber> {
-        let publication = parcel.publication;
-        let targets: Vec<StoredTarget> = targets
-            .into_iter()
-            .filter(|target| target.durable)
-            .filter_map(|target| {
-                let wish = target.wish(publication.publisher)?;
-                let qos = wish.qos(publication.qos);
+        let (publication, topic) = (parcel.publication, parcel.topic());
+        let mut owed: Vec<StoredTarget> = Vec::new();
+        for target in targets.into_iter().filter(|target| target.durable) {
+            let Some(wish) = target.wish(publication.publisher) else {
+                continue;
+            };
+            let qos = wish.qos(publication.qos);
+            let is_here = target.session.shard == self.index;
+            // Whether those of other shards may have it is known there.
+            if qos != QoS::AtMostOnce && (!is_here || self.may_receive(target.session, topic)) {
                 let retain = wish.retain(publication.retain);
-                (qos != QoS::AtMostOnce).then(|| stored_target(target, wish, qos, retain, group))
-            })
-            .collect();
-        if targets.is_empty() {
+                owed.push(stored_target(target, wish, qos, retain, group));
+            }
+        }
+        if owed.is_empty() {
             return None;
         }
         let message = Arc::clone(parcel.message());
-        Some(self.effects.record(Record::Message { message, targets }))
+        Some(self.effects.record(Record::Message { message, targets: owed }))
     }
 
     pub(crate) fn deliver_to(

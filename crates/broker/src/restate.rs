@@ -240,7 +240,7 @@ impl Budget {
 /// records that took.
 fn restate_state(session: &Session, effects: &mut Effects) -> usize {
     let number = session.place.number;
-    let mut records: Vec<Record> = session.existence(&effects.limits).into_iter().collect();
+    let mut records: Vec<Record> = session.existence().into_iter().collect();
     records.extend(session.testament());
     if session.durable {
         let received = session.inbound.iter();

@@ -3,11 +3,13 @@
 //! Whoever was connected then counts as having gone without a word at that moment: the expiry of the
 //! session and the delay of the will run from there, also while there was no broker.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ferrymq_codec::TopicFilter;
 use ferrymq_protocol::time::Instant;
 
+use crate::access::Principal;
 use crate::identity::SessionRef;
 use crate::image::{Away, OwedMessage, SessionImage, SubscriptionImage, Unfinished, WillImage};
 use crate::queue::Kept;
@@ -43,6 +45,7 @@ impl Shard {
         };
         session.durable = true;
         session.announced = true;
+        session.principal = username.as_deref().map(|name| Arc::new(Principal::named(name)));
         session.sleepers = self.limits.sleepers_of(&session.client_id, username.as_deref());
         session.expires = went.expires;
         session.will = will.map(|will| Box::new(restored_will(will, went.will_due)));
@@ -112,5 +115,5 @@ fn gone_at(stopped: Instant, expiry_interval: u32, will: Option<&WillImage>) -> 
 fn restored_will(image: WillImage, due: Option<Instant>) -> Will {
     let WillImage { message, delay_interval } = image;
     let expiry_interval = message.publication().properties.message_expiry_interval();
-    Will { message, expiry_interval, delay_interval, due }
+    Will { message, expiry_interval, delay_interval, due, recorded: true }
 }

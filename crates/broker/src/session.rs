@@ -6,29 +6,31 @@
 //! with the client at once. A persistent session owes each message by its record number and settles
 //! it exactly once.
 
-use std::collections::{BTreeMap, VecDeque};
+mod pump;
+
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
 
-use ferrymq_codec::{Delivery, PacketId, QoS, ReasonCode, SubscriptionOptions};
+use ferrymq_codec::{Delivery, PacketId, QoS, SubscriptionOptions};
 use ferrymq_protocol::inbound::Inbound;
 use ferrymq_protocol::outbound::Outbound;
-use ferrymq_protocol::server::Reply;
 use ferrymq_protocol::time::Instant;
 
+use crate::access::{Asker, Principal, Question, Verdict};
 use crate::connection::{Connection, Writing};
 use crate::durability::Progress;
 use crate::effects::Effects;
 use crate::filters::Filters;
 use crate::identity::{ConnectionId, GroupNumber, RecordNumber, SessionRef};
 use crate::image::OwedMessage;
-use crate::limits::Limits;
-use crate::line::{Again, FETCH_WINDOW, Line, Lookup};
+use crate::line::Line;
 use crate::message::{Lifetime, Parcel, Publication};
 use crate::notice::{Interests, Notice};
+use crate::permissions::Origin;
 use crate::queue::{Held, Kept, Load, Queue, Queued};
-use crate::record::{Fetched, Record};
+use crate::record::Record;
 use crate::retained_table::Cursor;
 use crate::sleepers::SleepersIndex;
 use crate::slots::Slots;
@@ -65,6 +67,8 @@ pub(crate) struct Session {
     /// What is being sent again or fetched; most sessions have nothing.
     line: Option<Box<Line>>,
     pub(crate) subscriptions: Filters,
+    /// Who its client is or, while that is away, was.
+    pub(crate) principal: Option<Arc<Principal>>,
     /// Subscriptions that are still being sent retained messages, by filter.
     #[expect(clippy::box_collection, reason = "eight bytes for each idle session")]
     walks: Option<Box<BTreeMap<Box<str>, Walk>>>,
@@ -123,7 +127,8 @@ impl Session {
             outbound: Outbound::new(),
             queue: Queue::default(),
             line: None,
-            subscriptions: Filters::None,
+            subscriptions: Filters::default(),
+            principal: None,
             walks: None,
             will: None,
         }
@@ -186,6 +191,48 @@ impl Session {
         }
     }
 
+    /// Whether the client may be sent a message of this topic. Of one that is away and of which we do
+    /// not know where it had connected that is asked when it is back.
+    pub(crate) fn may_receive(
+        &self,
+        topic: &Arc<str>,
+        connections: &Slots<Connection>,
+        effects: &mut Effects,
+    ) -> bool {
+        if let Some(connection) = self.connection.and_then(|it| connections.get(it.0)) {
+            return connection.may_receive(&self.client_id, topic, effects);
+        }
+        let Some(origin) = effects.permissions.origin(self.place.number).cloned() else {
+            return true;
+        };
+        let asker = self.asker(&origin);
+        let verdict = effects.permissions.decide(&asker, &Question::Receive { topic });
+        matches!(verdict, Some(Verdict::Allow(_)))
+    }
+
+    /// The same of a message that has waited, for a client that is connected.
+    pub(crate) fn may_still_receive(
+        &self,
+        topic: &Arc<str>,
+        connections: &Slots<Connection>,
+        effects: &mut Effects,
+    ) -> bool {
+        let connection = self.connection.and_then(|it| connections.get(it.0));
+        connection.is_some_and(|it| it.may_still_receive(&self.client_id, topic, effects))
+    }
+
+    /// Its client that is away, as somebody who asks.
+    pub(crate) fn asker<'a>(&'a self, origin: &'a Origin) -> Asker<'a> {
+        let principal = self.principal.as_deref();
+        Asker {
+            peer: origin.peer,
+            client_id: &self.client_id,
+            username: principal.and_then(|principal| principal.username.as_deref()),
+            principal,
+            profile: &origin.profile,
+        }
+    }
+
     /// Takes over a stored message of a shared subscription from a member that has ended.
     pub(crate) fn take_over(
         &mut self,
@@ -227,67 +274,9 @@ impl Session {
         self.line = None;
     }
 
-    /// The client has a new connection and CONNACK is written: PUBREL and PUBLISH are sent again
-    /// [MQTT-4.4.0-1], and then what waits.
-    pub(crate) fn resume(&mut self, connection: &mut Connection, effects: &mut Effects) {
-        let after = self.promised(effects);
-        for packet_id in self.outbound.released() {
-            connection.reply(Reply::PubRel(packet_id, ReasonCode::Success), after, effects);
-        }
-        let again: VecDeque<Again> = self
-            .outbound
-            .published()
-            .map(|sent| Again {
-                packet_id: sent.packet_id,
-                stored: sent.message.kept.number().is_some(),
-            })
-            .collect();
-        self.line = (!again.is_empty()).then(|| Box::new(Line::new(again)));
-    }
-
-    /// Sends what is in line, as far as the client, its connection and the store allow.
-    pub(crate) fn pump(
-        &mut self,
-        connections: &mut Slots<Connection>,
-        effects: &mut Effects,
-        now: Instant,
-    ) {
-        let Some(connection) = self.open_connection(connections) else {
-            return;
-        };
-        if self.line.is_none() && self.queue.is_empty() {
-            return;
-        }
-        while self.has_window(connection, effects)
-            && connection.output.len() < effects.limits.output_room
-        {
-            if !self.send_next(connection, effects, now) {
-                break;
-            }
-        }
-        if self.queue.is_empty() && self.line.as_ref().is_none_or(|line| line.again_len() == 0) {
-            self.line = None;
-        } else {
-            self.fetch(effects);
-        }
-    }
-
     /// Whether pumping could send something once the connection's output has drained.
     pub(crate) fn is_in_line(&self) -> bool {
         self.line.is_some() || !self.queue.is_empty() || self.has_walks()
-    }
-
-    /// Stored messages have come: `Some(true)`. The fetch has failed and is to be tried again later:
-    /// `Some(false)`. Nobody waits for this answer: `None`.
-    pub(crate) fn fetched(&mut self, fetched: Fetched) -> Option<bool> {
-        self.line.as_mut()?.fetched(fetched)
-    }
-
-    /// The time to try a failed fetch again has come.
-    pub(crate) fn rested(&mut self) {
-        if let Some(line) = &mut self.line {
-            line.rested();
-        }
     }
 
     /// PUBACK, or PUBREC with an error: the message is the client's, or refused by it.
@@ -358,19 +347,19 @@ impl Session {
     }
 
     /// The record that the session exists, if it outlives its connection.
-    pub(crate) fn existence(&self, limits: &Limits) -> Option<Record> {
+    pub(crate) fn existence(&self) -> Option<Record> {
         self.durable.then(|| Record::Session {
             session: self.place.number,
             client_id: self.client_id.clone(),
             expiry_interval: self.expiry_interval,
-            username: limits.sleepers(self.sleepers).and_then(|rule| rule.user.clone()),
+            username: self.principal.as_ref().and_then(|principal| principal.username.clone()),
         })
     }
 
     /// The record of its will, if it has one: also of a session that does not outlive its
     /// connection, for the broker may end before that does.
     pub(crate) fn testament(&self) -> Option<Record> {
-        self.will.as_ref().map(|will| Record::Will {
+        self.will.as_ref().filter(|will| will.recorded).map(|will| Record::Will {
             session: self.place.number,
             message: Arc::clone(&will.message),
             delay_interval: will.delay_interval,
@@ -544,179 +533,22 @@ impl Session {
         }
     }
 
-    /// Sends the next message in line; whether there was one that could be sent.
-    fn send_next(
-        &mut self,
-        connection: &mut Connection,
-        effects: &mut Effects,
-        now: Instant,
-    ) -> bool {
-        if let Some(packet_id) = self.line.as_ref().and_then(|line| line.first_again()) {
-            return self.send_again(packet_id, connection, effects, now);
-        }
-        let Some(front) = self.queue.front() else {
-            return false;
-        };
-        let (number, qos, group) = (front.kept.number(), front.load.qos(), front.group);
-        let found = match number {
-            Some(number) => match self.take_fetched(number) {
-                Lookup::NotYet => return false,
-                Lookup::Found(fetched) => Some(fetched),
-                Lookup::Unknown => None,
-            },
-            None => None,
-        };
-        let Some(entry) = self.pop(effects) else {
-            return false;
-        };
-        let (message, retain, identifiers) = match (found, entry.kept) {
-            (Some(fetched), _) => (fetched.message, fetched.retain, fetched.identifiers),
-            (None, Kept::Held(held)) => (held.message, held.retain, held.identifiers),
-            (None, Kept::Stored(_) | Kept::Nothing) => return true,
-        };
-        let terms = Terms { qos, retain, identifiers: &identifiers, number, group };
-        let mut parcel = Parcel::owned(&message);
-        if qos == QoS::AtMostOnce {
-            // Such messages wait where the limits say so, and where a message was owed to another
-            // member of the group, which had subscribed with more.
-            deliver_at_most_once(connection, &mut parcel, terms, effects, now);
-            effects.settle(self.place.number, number);
-        } else {
-            self.send(&mut parcel, terms, connection, effects, now);
-        }
-        true
-    }
-
-    /// Sends a message again on a new connection, with DUP [MQTT-3.3.1-1]; it does not expire any
-    /// more, since its delivery has begun.
-    fn send_again(
-        &mut self,
-        packet_id: PacketId,
-        connection: &mut Connection,
-        effects: &mut Effects,
-        now: Instant,
-    ) -> bool {
-        let Some(sent) = self.outbound.published_with(packet_id) else {
-            self.forget_first_again();
-            return true;
-        };
-        let qos = sent.qos;
-        let message = match &sent.message.kept {
-            Kept::Nothing => None,
-            Kept::Held(held) => Some((**held).clone()),
-            Kept::Stored(number) => {
-                let number = *number;
-                match self.take_fetched(number) {
-                    Lookup::NotYet => return false,
-                    Lookup::Unknown => None,
-                    Lookup::Found(fetched) => Some(Held {
-                        message: fetched.message,
-                        retain: fetched.retain,
-                        identifiers: fetched.identifiers,
-                    }),
-                }
-            }
-        };
-        self.forget_first_again();
-        let Some(held) = message else {
-            self.too_large(packet_id, effects);
-            return true;
-        };
-        let after = self.promised(effects);
-        if qos == QoS::ExactlyOnce && connection.has_to_wait(after, effects) {
-            connection.publish_later(packet_id, true, Box::new(held), after, effects);
-            return true;
-        }
-        self.write(packet_id, true, qos, &held, connection, effects, now);
-        true
-    }
-
-    /// Writes a message whose packet identifier is durable; whether it could be written.
-    pub(crate) fn publish_deferred(
-        &mut self,
-        packet_id: PacketId,
-        dup: bool,
-        held: &Held,
-        connection: &mut Connection,
-        effects: &mut Effects,
-        now: Instant,
-    ) -> bool {
-        self.outbound.published_with(packet_id).is_some()
-            && self.write(packet_id, dup, QoS::ExactlyOnce, held, connection, effects, now)
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "the parts of a shard, borrowed one by one")]
-    fn write(
-        &mut self,
-        packet_id: PacketId,
-        dup: bool,
-        qos: QoS,
-        held: &Held,
-        connection: &mut Connection,
-        effects: &mut Effects,
-        now: Instant,
-    ) -> bool {
-        let writing = Writing {
-            dup,
-            delivery: delivery(qos, packet_id),
-            retain: held.retain,
-            identifiers: &held.identifiers,
-        };
-        let mut parcel = Parcel::owned(&held.message);
-        let written = connection.publish(&mut parcel, writing, effects, now).is_ok();
-        if !written {
-            self.too_large(packet_id, effects);
-        }
-        written
-    }
-
     /// A message that cannot be sent is treated as if its delivery were complete [MQTT-3.1.2-25].
     fn too_large(&mut self, packet_id: PacketId, effects: &mut Effects) {
         effects.metrics().dropped_too_large.add(1);
+        self.withdraw(packet_id, effects);
+    }
+
+    /// The client may not have a message any more that is to be sent to it, or sent again.
+    fn withhold(&mut self, packet_id: PacketId, effects: &mut Effects) {
+        effects.metrics().access_withheld.add(1);
+        self.withdraw(packet_id, effects);
+    }
+
+    /// Gives up a message as if its delivery were complete.
+    fn withdraw(&mut self, packet_id: PacketId, effects: &mut Effects) {
         if let Some(sent) = self.outbound.withdraw(packet_id) {
             effects.settle(self.place.number, sent.kept.number());
-        }
-    }
-
-    /// Asks for the next stored messages of the line, one window ahead.
-    fn fetch(&mut self, effects: &mut Effects) {
-        let line = self.line.get_or_insert_default();
-        let Some(from) = line.fetch_from() else {
-            return;
-        };
-        let again = line.again().filter_map(|packet_id| {
-            let sent = &self.outbound.published_with(packet_id)?.message;
-            Some((sent.kept.number()?, sent.load))
-        });
-        // No further than that: a transient session has nothing stored, however long its queue is.
-        let queued = self
-            .queue
-            .iter()
-            .take(2 * FETCH_WINDOW)
-            .filter_map(|entry| Some((entry.kept.number()?, entry.load)));
-        let mut bytes = 0;
-        let messages: Vec<RecordNumber> = again
-            .chain(queued)
-            .skip(from)
-            .take(FETCH_WINDOW)
-            .take_while(|(_, load)| {
-                let has_room = bytes < effects.limits.fetch_bytes;
-                bytes += load.weight();
-                has_room
-            })
-            .map(|(number, _)| number)
-            .collect();
-        line.fetch(self.place, messages, effects);
-    }
-
-    /// The fetched message at the front of the line.
-    fn take_fetched(&mut self, number: RecordNumber) -> Lookup {
-        self.line.as_mut().map_or(Lookup::NotYet, |line| line.take(number))
-    }
-
-    fn forget_first_again(&mut self) {
-        if let Some(line) = &mut self.line {
-            line.forget_first_again();
         }
     }
 

@@ -49,15 +49,12 @@ pub struct Shard {
     pub(crate) index: ShardIndex,
     pub(crate) limits: Arc<Limits>,
     pub(crate) directory: Arc<Directory>,
-    pub(crate) access: Box<dyn Access>,
-    /// Whether nobody who is let in needs to be asked about.
-    pub(crate) is_open: bool,
     pub(crate) connections: Slots<Connection>,
     pub(crate) sessions: Slab<Box<Session>>,
     /// Places of sessions, by the hash of their client identifiers.
     pub(crate) clients: HashTable<u32>,
     pub(crate) hasher: FixedState,
-    routes: RouteCache,
+    pub(crate) routes: RouteCache,
     pub(crate) effects: Effects,
     pub(crate) timers: TimerWheel<Timer>,
     /// Sessions with subscriptions that are still being sent retained messages.
@@ -153,11 +150,10 @@ impl Shard {
                 Arc::clone(&directory),
                 first_record,
                 Notices::new(Box::<LogEvents>::default(), now),
+                access,
             ),
             limits,
             directory,
-            is_open: access.is_open(),
-            access,
             connections: Slots::new(),
             sessions: Slab::new(),
             clients: HashTable::new(),
@@ -246,6 +242,7 @@ impl Shard {
             ..limits.clone()
         });
         self.limits = Arc::clone(&limits);
+        self.effects.permissions.set_most(limits.verdicts);
         self.effects.limits = limits;
         self.effects.profiles.renew();
         self.arm_sys();

@@ -313,6 +313,10 @@ impl Shard {
         if (walk.options.no_local && is_own) || publication.lifetime(now) == Lifetime::Expired {
             return;
         }
+        if !session.may_still_receive(message.topic(), &self.connections, &mut self.effects) {
+            self.effects.metrics().access_withheld.add(1);
+            return;
+        }
         let published = self.effects.limits.outgoing_qos(publication.qos);
         let qos = published.min(walk.options.maximum_qos);
         let durability = self.effects.limits.durability_for(publication.topic, qos);

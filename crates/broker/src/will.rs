@@ -18,6 +18,9 @@ pub(crate) struct Will {
     pub(crate) delay_interval: u32,
     /// When it is due, once the connection has gone.
     pub(crate) due: Option<Instant>,
+    /// Whether it is recorded. One that might not have been published is not: after a crash nobody
+    /// knows any more who has left it.
+    pub(crate) recorded: bool,
 }
 
 impl Will {
@@ -42,6 +45,7 @@ impl Will {
             expiry_interval: will.properties.message_expiry_interval(),
             delay_interval: will.properties.will_delay_interval().unwrap_or(0),
             due: None,
+            recorded: true,
         }
     }
 

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ferrymq_broker::{Durability, IdentitySource, Limits, ListenerProfile};
+use ferrymq_broker::{Durability, IdentitySource, Limits, ListenerProfile, WillCheck};
 use ferrymq_codec::QoS;
 use ferrymq_transport::proxy::Version as ProxyVersion;
 use ferrymq_transport::{ServerTransport, proxy, tls, websocket};
@@ -282,6 +282,10 @@ impl Configuration {
             identity,
             auto_id_prefix: prefix
                 .map_or_else(|| default.auto_id_prefix.clone(), |it| Box::from(it.as_str())),
+            will_check: match self.persona {
+                Persona::Ferrymq => WillCheck::AtConnect,
+                Persona::Mosquitto => WillCheck::AtPublication,
+            },
             allow_zero_length_client_id: security
                 .allow_zero_length_client_id
                 .or(general.allow_zero_length_client_id)
