@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, BufRead, BufReader};
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread;
@@ -22,8 +23,9 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
     let verdict = {
         let broker = Broker::start(&house)?;
         let mut suite = Command::new(house.target.join("release/ferrymq-conformance"));
-        let target = format!("127.0.0.1:{}", broker.port);
-        suite.args(["--target", &target, "--name", "FerryMQ", "--report"]).arg(&report);
+        let [target, websocket] = broker.ports.map(|port| format!("127.0.0.1:{port}"));
+        suite.args(["--target", &target, "--name", "FerryMQ", "--websocket", &websocket]);
+        suite.arg("--report").arg(&report);
         succeed(&mut suite)
     };
     let table = fs::read_to_string(&report).map_err(|error| format!("no report: {error}"))?;
@@ -36,26 +38,42 @@ pub(crate) fn run(root: &Path) -> Result<(), String> {
 /// A running broker, which ends with this value.
 struct Broker {
     process: Child,
-    port: String,
+    /// Of its listeners for TCP and for WebSocket.
+    ports: [u16; 2],
 }
 
 impl Broker {
     fn start(house: &House) -> Result<Self, String> {
         let failure = |error: io::Error| format!("ferrymq: {error}");
+        let ports = [free_port().map_err(failure)?, free_port().map_err(failure)?];
+        let [tcp, websocket] = ports;
+        let configuration = house.target.join("conformance.conf");
+        let lines = format!(
+            "allow_anonymous true\nlistener {tcp} 127.0.0.1\nlistener {websocket} 127.0.0.1\n\
+             protocol websockets\n"
+        );
+        fs::write(&configuration, lines).map_err(failure)?;
         let mut command = Command::new(house.target.join("release/ferrymq"));
-        command.args(["serve", "--port", "0", "--durability", "none"]).stderr(Stdio::piped());
-        let mut process = command.spawn().map_err(failure)?;
+        command.args(["serve", "--durability", "none", "-c"]).arg(configuration);
+        let mut process = command.stderr(Stdio::piped()).spawn().map_err(failure)?;
         let stderr = process.stderr.take().expect("it was piped above");
+        let broker = Self { process, ports };
         let mut lines = BufReader::new(stderr).lines();
-        let port = lines.by_ref().map_while(Result::ok).find_map(|line| {
-            let (_, port) = line.split_once(LISTENING)?;
-            Some(port.trim().to_owned())
-        });
+        let listening = format!("listening on 127.0.0.1:{websocket}");
+        lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find(|line| line.contains(&listening))
+            .ok_or("ferrymq ended before it listened")?;
         // What it goes on to say is read, or it would wait for us one day.
         thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-        let port = port.ok_or("ferrymq ended before it listened")?;
-        Ok(Self { process, port })
+        Ok(broker)
     }
+}
+
+/// A port that nobody used a moment ago.
+fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 
 impl Drop for Broker {
@@ -117,9 +135,6 @@ specification gives it, or a kind of hostile input.
 The last column of the tables about MQTT 5.0 names the files whose comments carry the statement's
 number. Statements without a file are kept by the shape of the code rather than by one place in it.
 ";
-
-/// The words that the broker logs before the port of its IPv4 listener.
-const LISTENING: &str = "listening on 127.0.0.1:";
 
 const PAGE: &str = "docs/src/conformance.md";
 

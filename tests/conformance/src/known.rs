@@ -101,6 +101,7 @@ pub const MOSQUITTO: &[Difference] = &[
         "The place in the send quota is given back at PUBREC, not at PUBCOMP.",
     ),
     difference("v5.0 MQTT-4.13.1-1", "The flags of PINGREQ are not looked at."),
+    difference("v5.0 MQTT-6.0.0-1", "Packets in text frames are taken."),
     difference(
         "v3.1.1 MQTT-2.2.2-1",
         "The flags of PINGREQ and of acknowledgements are not looked at.",
@@ -114,6 +115,7 @@ pub const MOSQUITTO: &[Difference] = &[
         "The first matching subscription decides, not the one with the highest QoS.",
     ),
     difference("v3.1.1 MQTT-4.8.0-1", "The flags of PINGREQ are not looked at."),
+    difference("v3.1.1 MQTT-6.0.0-1", "Packets in text frames are taken."),
 ];
 
 const fn difference(row: &'static str, why: &'static str) -> Difference {

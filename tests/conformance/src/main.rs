@@ -26,15 +26,23 @@ fn main() -> ExitCode {
 }
 
 const USAGE: &str = "\
-usage: ferrymq-conformance --target HOST:PORT [--name NAME] [--target …]
+usage: ferrymq-conformance --target HOST:PORT [--name NAME] [--websocket HOST:PORT] [--target …]
                            [--only SUBSTRING] [--report FILE] [--threads NUMBER]";
 
 #[derive(Debug, Default)]
 struct Options {
-    targets: Vec<(String, SocketAddr)>,
+    servers: Vec<Server>,
     only: String,
     report: Option<String>,
     threads: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Server {
+    name: String,
+    address: SocketAddr,
+    /// Its listener for WebSocket.
+    websocket: Option<SocketAddr>,
 }
 
 impl Options {
@@ -44,14 +52,11 @@ impl Options {
             let value = arguments.next().ok_or_else(|| UsageError(format!("{name} what?")))?;
             match name.as_str() {
                 "--target" => {
-                    let address = value.to_socket_addrs().ok().and_then(|mut all| all.next());
-                    let unknown = || UsageError(format!("no such address: {value}"));
-                    options.targets.push((value.clone(), address.ok_or_else(unknown)?));
+                    let address = address(&value)?;
+                    options.servers.push(Server { name: value, address, websocket: None });
                 }
-                "--name" => match options.targets.last_mut() {
-                    Some(target) => target.0 = value,
-                    None => return Err(UsageError("--name comes after its --target".into())),
-                },
+                "--name" => options.last(&name)?.name = value,
+                "--websocket" => options.last(&name)?.websocket = Some(address(&value)?),
                 "--only" => options.only = value,
                 "--report" => options.report = Some(value),
                 "--threads" => {
@@ -61,11 +66,22 @@ impl Options {
                 _ => return Err(UsageError(format!("unknown option {name}"))),
             }
         }
-        if options.targets.is_empty() {
+        if options.servers.is_empty() {
             return Err(UsageError("a --target is needed".into()));
         }
         Ok(options)
     }
+
+    /// The server that this option is about.
+    fn last(&mut self, option: &str) -> Result<&mut Server, UsageError> {
+        let missing = || UsageError(format!("{option} comes after its --target"));
+        self.servers.last_mut().ok_or_else(missing)
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, UsageError> {
+    let found = text.to_socket_addrs().ok().and_then(|mut all| all.next());
+    found.ok_or_else(|| UsageError(format!("no such address: {text}")))
 }
 
 #[derive(Debug)]
@@ -83,8 +99,8 @@ fn report(options: &Options) -> io::Result<bool> {
     let threads = options.threads.unwrap_or(THREADS);
     let mut out = io::stdout().lock();
     let mut reports = Vec::new();
-    for (name, address) in &options.targets {
-        let target = || Box::new(TcpTarget::new(*address)) as _;
+    for Server { name, address, websocket } in &options.servers {
+        let target = || Box::new(TcpTarget::new(*address).with_websocket(*websocket)) as _;
         let outcomes = run(&tables(), &options.only, threads, &target);
         let report = Report { name: name.clone(), outcomes };
         for outcome in report.broken() {

@@ -22,6 +22,8 @@ pub enum Check {
     Scene(fn(&mut Scene) -> Verdict),
     /// By playing this scene while no other row runs, because it takes all the server has.
     Alone(fn(&mut Scene) -> Verdict),
+    /// By playing this scene where the server speaks WebSocket.
+    WebSocket(fn(&mut Scene) -> Verdict),
     /// Not here, for this reason.
     Exception(&'static str),
 }
@@ -64,6 +66,15 @@ pub(crate) const fn row(
     Row { id, statement, check: Check::Scene(scene) }
 }
 
+/// A row that plays a scene over WebSocket.
+pub(crate) const fn websocket_row(
+    id: &'static str,
+    statement: &'static str,
+    scene: fn(&mut Scene) -> Verdict,
+) -> Row {
+    Row { id, statement, check: Check::WebSocket(scene) }
+}
+
 /// A row that is not checked here.
 pub(crate) const fn exception(
     id: &'static str,
@@ -76,9 +87,8 @@ pub(crate) const fn exception(
 /// The reason of the statements that only a Client can keep or break.
 pub(crate) const CLIENT: &str = "Binds the Client alone.";
 
-/// The reason of the statements about a transport that this suite does not speak.
-pub(crate) const WEBSOCKET: &str =
-    "About WebSocket framing; the suite speaks MQTT on the bare transport.";
+/// The reason of the statements about WebSocket at a server that does not speak it.
+pub(crate) const NO_WEBSOCKET: &str = "Needs a server with a listener for WebSocket.";
 
 /// The reason of the statements about enhanced authentication.
 pub(crate) const NO_ENHANCED_AUTHENTICATION: &str =

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::hostile::Bystander;
-use crate::row::{Check, Row, Table};
+use crate::row::{Check, NO_WEBSOCKET, Row, Table};
 use crate::scene::Scene;
 use crate::transport::Target;
 use crate::verdict::{Failure, Verdict};
@@ -93,18 +93,29 @@ impl Run<'_> {
         let started = Instant::now();
         let finding = match row.check {
             Check::Exception(reason) => Finding::Excepted(reason),
-            Check::Scene(check) | Check::Alone(check) => {
-                let tag = format!("{}{}", self.tag, in_letters(index, 2));
-                let target = Rc::from((self.target)());
-                let mut scene = Scene::new(target, table.version, tag);
-                match play(table, check, &mut scene) {
-                    Ok(()) => Finding::Kept,
-                    Err(failure) => Finding::Broken(failure),
-                }
-            }
+            Check::Scene(check) | Check::Alone(check) => self.find(index, check, (self.target)()),
+            Check::WebSocket(check) => match (self.target)() {
+                target if target.speaks_websocket() => self.find(index, check, target),
+                _ => Finding::Excepted(NO_WEBSOCKET),
+            },
         };
         let elapsed = started.elapsed();
         Outcome { table: table.title, name: table.name(row), row: *row, finding, elapsed }
+    }
+
+    fn find(
+        &self,
+        index: usize,
+        check: fn(&mut Scene) -> Verdict,
+        target: Box<dyn Target>,
+    ) -> Finding {
+        let (table, _) = self.rows[index];
+        let tag = format!("{}{}", self.tag, in_letters(index, 2));
+        let mut scene = Scene::new(Rc::from(target), table.version, tag);
+        match play(table, check, &mut scene) {
+            Ok(()) => Finding::Kept,
+            Err(failure) => Finding::Broken(failure),
+        }
     }
 }
 

@@ -10,13 +10,21 @@ use crate::transport::{Received, Target, Wire};
 #[derive(Clone, Copy, Debug)]
 pub struct TcpTarget {
     address: SocketAddr,
+    websocket: Option<SocketAddr>,
     started: Instant,
 }
 
 impl TcpTarget {
     /// The server at this address.
     pub fn new(address: SocketAddr) -> Self {
-        Self { address, started: Instant::now() }
+        Self { address, websocket: None, started: Instant::now() }
+    }
+
+    /// The same server, which speaks WebSocket at this address.
+    #[must_use]
+    pub const fn with_websocket(mut self, address: Option<SocketAddr>) -> Self {
+        self.websocket = address;
+        self
     }
 }
 
@@ -34,10 +42,15 @@ pub fn allow_many_sockets() -> io::Result<()> {
 
 impl Target for TcpTarget {
     fn connect(&self) -> io::Result<Box<dyn Wire>> {
-        let stream = TcpStream::connect_timeout(&self.address, CONNECT_WITHIN)?;
-        stream.set_nodelay(true)?;
-        stream.set_write_timeout(Some(SEND_WITHIN))?;
-        Ok(Box::new(TcpWire { stream }))
+        connect(&self.address)
+    }
+
+    fn speaks_websocket(&self) -> bool {
+        self.websocket.is_some()
+    }
+
+    fn connect_websocket(&self) -> io::Result<Box<dyn Wire>> {
+        connect(&self.websocket.ok_or(io::ErrorKind::Unsupported)?)
     }
 
     fn now(&self) -> Duration {
@@ -48,6 +61,13 @@ impl Target for TcpTarget {
     fn advance(&self, time: Duration) {
         std::thread::sleep(time);
     }
+}
+
+fn connect(address: &SocketAddr) -> io::Result<Box<dyn Wire>> {
+    let stream = TcpStream::connect_timeout(address, CONNECT_WITHIN)?;
+    stream.set_nodelay(true)?;
+    stream.set_write_timeout(Some(SEND_WITHIN))?;
+    Ok(Box::new(TcpWire { stream }))
 }
 
 struct TcpWire {

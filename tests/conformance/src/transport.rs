@@ -12,6 +12,16 @@ pub trait Target {
     /// Opens a Network Connection.
     fn connect(&self) -> io::Result<Box<dyn Wire>>;
 
+    /// Whether the server has a listener for WebSocket, too.
+    fn speaks_websocket(&self) -> bool {
+        false
+    }
+
+    /// Opens a connection to the listener for WebSocket. Its bytes are those of HTTP and of frames.
+    fn connect_websocket(&self) -> io::Result<Box<dyn Wire>> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     /// The target's time, counted from any fixed point.
     fn now(&self) -> Duration;
 

@@ -23,4 +23,5 @@ pub(crate) mod session;
 pub(crate) mod shared;
 pub(crate) mod subscribe;
 pub(crate) mod unsubscribe;
+pub(crate) mod websocket;
 pub(crate) mod will;

@@ -1,7 +1,9 @@
 //! MQTT 3.1.1, chapters 4 to 7: operational behaviour, WebSocket, conformance.
 
-use crate::checks::{connect, delivery, disconnect, encoding, matching, order, qos, session};
-use crate::row::{CLIENT, Row, WEBSOCKET, exception, row};
+use crate::checks::{
+    connect, delivery, disconnect, encoding, matching, order, qos, session, websocket,
+};
+use crate::row::{CLIENT, Row, exception, row, websocket_row};
 
 pub(super) const ROWS: &[Row] = &[
     row(
@@ -110,10 +112,22 @@ pub(super) const ROWS: &[Row] = &[
         "A transient error closes",
         "A server's transient errors cannot be brought about from outside.",
     ),
-    exception("MQTT-6.0.0-1", "Packets are sent in binary data frames", WEBSOCKET),
-    exception("MQTT-6.0.0-2", "Packets need not be aligned on frames", WEBSOCKET),
-    exception("MQTT-6.0.0-3", "The Client offers the sub-protocol mqtt", WEBSOCKET),
-    exception("MQTT-6.0.0-4", "The Server selects the sub-protocol mqtt", WEBSOCKET),
+    websocket_row(
+        "MQTT-6.0.0-1",
+        "Packets are sent in binary data frames",
+        websocket::packets_come_in_binary_frames,
+    ),
+    websocket_row(
+        "MQTT-6.0.0-2",
+        "Packets need not be aligned on frames",
+        websocket::packets_need_not_fit_frames,
+    ),
+    exception("MQTT-6.0.0-3", "The Client offers the sub-protocol mqtt", CLIENT),
+    websocket_row(
+        "MQTT-6.0.0-4",
+        "The Server selects the sub-protocol mqtt",
+        websocket::server_selects_mqtt,
+    ),
     exception(
         "MQTT-7.0.0-1",
         "A Server that connects to others is a Client as well",

@@ -2,10 +2,10 @@
 
 use crate::checks::{
     authentication, connect, delivery, disconnect, encoding, flow, matching, order, qos, session,
-    shared,
+    shared, websocket,
 };
 use crate::row::{
-    CLIENT, NEEDS_POLICY, NO_ENHANCED_AUTHENTICATION, Row, WEBSOCKET, exception, row,
+    CLIENT, NEEDS_POLICY, NO_ENHANCED_AUTHENTICATION, Row, exception, row, websocket_row,
 };
 
 pub(super) const ROWS: &[Row] = &[
@@ -237,8 +237,20 @@ pub(super) const ROWS: &[Row] = &[
         "A Reason Code of 0x80 or more in CONNACK or DISCONNECT closes",
         disconnect::nothing_follows_a_disconnect,
     ),
-    exception("MQTT-6.0.0-1", "Packets are sent in binary data frames", WEBSOCKET),
-    exception("MQTT-6.0.0-2", "Packets need not be aligned on frames", WEBSOCKET),
-    exception("MQTT-6.0.0-3", "The Client offers the sub-protocol mqtt", WEBSOCKET),
-    exception("MQTT-6.0.0-4", "The Server selects the sub-protocol mqtt", WEBSOCKET),
+    websocket_row(
+        "MQTT-6.0.0-1",
+        "Packets are sent in binary data frames",
+        websocket::packets_come_in_binary_frames,
+    ),
+    websocket_row(
+        "MQTT-6.0.0-2",
+        "Packets need not be aligned on frames",
+        websocket::packets_need_not_fit_frames,
+    ),
+    exception("MQTT-6.0.0-3", "The Client offers the sub-protocol mqtt", CLIENT),
+    websocket_row(
+        "MQTT-6.0.0-4",
+        "The Server selects the sub-protocol mqtt",
+        websocket::server_selects_mqtt,
+    ),
 ];
