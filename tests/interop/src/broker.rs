@@ -21,12 +21,12 @@ pub struct Broker {
     port: u16,
 }
 
-/// Whose broker runs.
-#[derive(Clone, Copy)]
-enum Peer {
+/// Whose program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Peer {
     /// The binary under test.
     FerryMq,
-    /// Debian's Mosquitto, to check the tests themselves.
+    /// Debian's Mosquitto: as a broker, also to check the tests themselves.
     Mosquitto,
 }
 
@@ -61,13 +61,21 @@ impl Broker {
     /// # Panics
     /// When it does not listen within twenty seconds.
     pub fn start_with_listeners<const N: usize>(listeners: [&str; N]) -> (Self, [u16; N]) {
+        Self::start_of(Peer::chosen(), listeners)
+    }
+
+    /// The same, of this kind of broker.
+    ///
+    /// # Panics
+    /// When it does not listen within twenty seconds.
+    pub fn start_of<const N: usize>(peer: Peer, listeners: [&str; N]) -> (Self, [u16; N]) {
         let ports = listeners.map(|_| free_port());
         let mut lines = vec!["allow_anonymous true".to_owned()];
         for (port, directives) in ports.iter().zip(listeners) {
             lines.push(format!("listener {port} 127.0.0.1\n{directives}"));
         }
         let lines = lines.join("\n");
-        let broker = match Peer::chosen() {
+        let broker = match peer {
             Peer::FerryMq => {
                 let data = scratch();
                 let path = data.path().join("ferrymq.conf");

@@ -21,15 +21,19 @@ mod hex;
 mod mosquitto;
 mod open;
 mod output;
+mod proxies;
 mod rumqtt;
 mod scenarios;
 mod slow_link;
+mod tools;
 
-pub use broker::{Broker, free_port};
+pub use broker::{Broker, Peer, free_port};
 pub use certificates::{Certificates, SelfSigned};
 pub use client::{
     Client, Event, Library, Message, Options, PATIENCE, QoS, Transport, Trust, Version, Will,
 };
 pub use environment::{ferrymq, installed, nodejs_modules};
 pub use output::{Program, Source};
+pub use proxies::{Proxy, SocksAccount, SocksRequest};
 pub use slow_link::SlowLink;
+pub use tools::Tools;

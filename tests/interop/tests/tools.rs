@@ -1,14 +1,10 @@
 //! `ferrymq pub`, `sub` and `rr` beside Debian's `mosquitto_pub`, `mosquitto_sub` and
-//! `mosquitto_rr`: the same words against Debian's Mosquitto, and what a script would notice must be the same. Then
-//! each over the transports that they share.
+//! `mosquitto_rr`: the same words against Debian's Mosquitto, and what a script would notice must be
+//! the same.
 
-use std::fs;
-use std::io::Write;
-use std::process::{Command, Output, Stdio};
-use std::thread;
+use std::process::Output;
 
-use ferrymq_interop::{PATIENCE, Program, ferrymq, free_port, installed};
-use tempfile::TempDir;
+use ferrymq_interop::{Broker, Certificates, Peer, Tools};
 
 #[test]
 fn formats_print_the_same() {
@@ -123,81 +119,43 @@ fn exit_status_is_the_same() {
 }
 
 #[test]
-fn what_one_publishes_the_other_prints_over_every_transport() {
+fn exit_status_is_the_same_where_nobody_speaks_tls() {
     let broker = Mosquitto::start();
-    let (port, tls_port) = (broker.port.to_string(), broker.tls_port.to_string());
-    let path = |name: &str| broker.files.path().join(name).to_str().expect("UTF-8").to_owned();
-    let (socket, ca) = (path("socket"), path("ca.crt"));
-    let transports: [&[&str]; 4] = [
-        &["-p", &port],
-        &["--unix", &socket],
-        &["-p", &tls_port, "--cafile", &ca],
-        &["-p", &tls_port, "--cafile", &ca, "--tls-version", "tlsv1.3", "--tls-alpn", "mqtt"],
-    ];
-    for (number, transport) in transports.iter().enumerate() {
-        for (sender, receiver) in [(Whose::Ours, Whose::Theirs), (Whose::Theirs, Whose::Ours)] {
-            let topic = format!("t/{number}/{sender:?}");
-            let words = [transport, &["-t", &topic, "-q", "2", "-r", "-s"][..]].concat();
-            let sent = run(&mut tool(sender, "pub"), &words, PAYLOAD);
-            assert!(sent.status.success(), "{words:?}: {sent:?}");
-            let words =
-                [transport, &["-t", &topic, "-q", "2", "-C", "1", "-N", "-W", "20"][..]].concat();
-            let received = run(&mut tool(receiver, "sub"), &words, b"");
-            assert_eq!(received.stdout, PAYLOAD, "{words:?}: {received:?}");
-        }
-    }
-    // Who is not known is not believed, unless that is asked for.
-    let stranger = ["-p", &tls_port, "--tls-use-os-certs", "-t", "t", "-m", "x"];
-    let refused = run(&mut tool(Whose::Ours, "pub"), &stranger, b"");
-    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
-    let believed =
-        run(&mut tool(Whose::Ours, "pub"), &[&stranger[..], &["--insecure"]].concat(), b"");
-    assert!(believed.status.success(), "{believed:?}");
+    let certificates = Certificates::new();
+    let authority = certificates.trust().authority.expect("a client believes it");
+    let authority = authority.to_str().expect("it is UTF-8");
+    let plain = ["-h", "localhost", "-t", "t", "--cafile", authority];
+    let [theirs, ours] = broker.both("pub", &[&plain[..], &["-m", "x"]].concat());
+    assert_eq!(ours.status.code(), theirs.status.code(), "{ours:?}");
+    let said = String::from_utf8_lossy(&ours.stderr);
+    assert!(said.contains("Check that this port speaks TLS"), "{said}");
 }
 
-/// Debian's Mosquitto with a listener of each kind that it has.
+/// Debian's Mosquitto, whose answers are the same for both.
 struct Mosquitto {
-    _program: Program,
-    files: TempDir,
-    port: u16,
-    tls_port: u16,
+    broker: Broker,
+    tools: Tools,
 }
 
 impl Mosquitto {
     fn start() -> Self {
-        let files = TempDir::new().expect("there is room for files");
-        let (port, tls_port) = (free_port(), free_port());
-        let directory = files.path().to_str().expect("UTF-8");
-        make_certificate(directory);
-        let lines = [
-            // It would give up its rights, and with them the directory.
-            "user root".to_owned(),
-            "allow_anonymous true".to_owned(),
-            format!("listener {port} 127.0.0.1"),
-            format!("listener 0 {directory}/socket"),
-            format!("listener {tls_port} 127.0.0.1"),
-            format!("certfile {directory}/server.crt"),
-            format!("keyfile {directory}/server.key"),
-        ];
-        let path = files.path().join("mosquitto.conf");
-        fs::write(&path, lines.join("\n")).expect("there is room for files");
-        let mut program = Program::start(Command::new(installed("mosquitto")).arg("-c").arg(&path));
-        program.line_where(PATIENCE, |line| line.ends_with(" running"));
-        Self { _program: program, files, port, tls_port }
+        let (broker, [_]) = Broker::start_of(Peer::Mosquitto, [""]);
+        Self { broker, tools: Tools::new() }
     }
 
     /// Publishes with Debian's client.
     fn publish(&self, words: &[&str]) {
-        let port = self.port.to_string();
-        let output = run(&mut tool(Whose::Theirs, "pub"), &[words, &["-p", &port]].concat(), b"");
+        let port = self.broker.port().to_string();
+        let words = [words, &["-p", &port]].concat();
+        let output = self.tools.run(Peer::Mosquitto, "pub", &words, b"");
         assert!(output.status.success(), "{words:?}: {output:?}");
     }
 
     /// What Debian's client and ours say to the same words.
     fn both(&self, name: &str, words: &[&str]) -> [Output; 2] {
-        let port = self.port.to_string();
+        let port = self.broker.port().to_string();
         let words = [&["-p", &port], words].concat();
-        [Whose::Theirs, Whose::Ours].map(|whose| run(&mut tool(whose, name), &words, b""))
+        [Peer::Mosquitto, Peer::FerryMq].map(|whose| self.tools.run(whose, name, &words, b""))
     }
 
     #[track_caller]
@@ -211,62 +169,3 @@ impl Mosquitto {
         assert_eq!(ours.status.code(), theirs.status.code(), "{name} {words:?}");
     }
 }
-
-/// A certificate for localhost, of an authority of its own.
-fn make_certificate(directory: &str) {
-    let script = format!(
-        "cd {directory} && umask 077 && \
-         openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=authority \
-         -keyout ca.key -out ca.crt -days 2 && \
-         openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=localhost \
-         -keyout server.key -out server.csr && \
-         printf 'subjectAltName=DNS:localhost,IP:127.0.0.1\\nbasicConstraints=CA:FALSE\\n' \
-         > extensions && \
-         openssl x509 -req -in server.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 \
-         -extfile extensions -out server.crt"
-    );
-    installed("openssl");
-    let output = run(Command::new("sh").arg("-c").arg(script).stdin(Stdio::null()), &[], b"");
-    assert!(output.status.success(), "{output:?}");
-}
-
-/// Whose client it is.
-#[derive(Clone, Copy, Debug)]
-enum Whose {
-    Ours,
-    Theirs,
-}
-
-fn tool(whose: Whose, name: &str) -> Command {
-    let mut command = match whose {
-        Whose::Theirs => Command::new(installed(&format!("mosquitto_{name}"))),
-        Whose::Ours => {
-            let mut command = Command::new(ferrymq());
-            command.arg(name);
-            command
-        }
-    };
-    // Options files of the user have no place here.
-    command.env("XDG_CONFIG_HOME", "/nonexistent").env_remove("FERRYMQ_PASSWORD");
-    command
-}
-
-fn run(command: &mut Command, words: &[&str], input: &[u8]) -> Output {
-    let mut child = command
-        .args(words)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program is there");
-    let mut stdin = child.stdin.take().expect("it is piped");
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            // Who is told nothing but an error does not read.
-            let _ = stdin.write_all(input);
-        });
-        child.wait_with_output().expect("it ends")
-    })
-}
-
-const PAYLOAD: &[u8] = b"\0\xff\n lines\nand more";
