@@ -181,7 +181,7 @@ impl Driver {
                 progress = wire.progress(may_read) => {
                     match progress? {
                         Progress::Written => {}
-                        Progress::End => return Err(ConnectionError::Closed.into()),
+                        Progress::End => return Err(wire.lost().into()),
                         Progress::Read => self.receive(wire)?,
                     }
                 }

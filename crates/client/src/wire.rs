@@ -5,7 +5,7 @@
 use std::io::{self, IoSlice};
 use std::time::Duration;
 
-use ferrymq_transport::Layer;
+use ferrymq_transport::{Layer, TransportError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf, split};
 use tokio::time::timeout;
 
@@ -91,8 +91,16 @@ impl Wire {
         };
         tokio::select! {
             read = Self::read(reader, arrived), if may_read => {
-                if read? == 0 {
-                    return Ok(Progress::End);
+                match read {
+                    Ok(0) => return Ok(Progress::End),
+                    Ok(_) => {}
+                    // Who does not understand a handshake may close without having read all of it.
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionReset
+                        && layers.as_ref().is_some_and(|layers| !layers.stack.is_open()) =>
+                    {
+                        return Ok(Progress::End);
+                    }
+                    Err(error) => return Err(error.into()),
                 }
                 if let Some(layers) = layers {
                     layers.unwrap(input)?;
@@ -108,6 +116,30 @@ impl Wire {
                 Ok(Progress::Written)
             }
             else => std::future::pending().await,
+        }
+    }
+
+    /// Why there is no connection any more that the server has closed: in the middle of a handshake,
+    /// it may be that nobody there speaks what we speak.
+    pub(crate) fn lost(&self) -> ConnectionError {
+        let stack = self.layers.as_ref().map(|layers| &layers.stack);
+        match stack.filter(|stack| !stack.is_open() && !stack.has_ended()) {
+            None => ConnectionError::Closed,
+            Some(stack) if stack.is_costly() => {
+                ConnectionError::Transport(TransportError::Protocol {
+                    protocol: "TLS",
+                    reason:
+                        "the server closed the connection before it was secure. Check that this \
+                         port speaks TLS"
+                            .to_owned(),
+                })
+            }
+            Some(_) => ConnectionError::Transport(TransportError::Protocol {
+                protocol: "WebSocket",
+                reason: "the server closed the connection instead of an answer. Check that this \
+                         port speaks WebSocket"
+                    .to_owned(),
+            }),
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::io;
 
-use ferrymq_client::{ConnectionError, ReasonCode, Version};
+use ferrymq_client::{ConnectionError, ReasonCode, TransportError, Version};
 use thiserror::Error;
 
 use crate::network::Broker;
@@ -39,7 +39,9 @@ impl Failure {
                 (format!("Error: the broker ended the connection: {reason}"), reason.value())
             }
             ConnectionError::Transport(error) => {
-                (format!("Error: no connection to {broker}: {error}"), 1)
+                let is_tls = matches!(error, TransportError::Protocol { protocol: "TLS", .. });
+                let status = if is_tls { TLS_FAILED } else { 1 };
+                (format!("Error: no connection to {broker}: {error}"), status)
             }
             error => (format!("Error: {error}"), 1),
         };
@@ -129,6 +131,8 @@ fn refused(reason: ReasonCode, version: Version) -> (String, u8) {
 
 /// As libmosquitto says that a connection has ended without a word.
 const CONNECTION_LOST: u8 = 7;
+/// As libmosquitto says that there is no secure connection.
+const TLS_FAILED: u8 = 8;
 
 #[cfg(test)]
 mod tests {

@@ -2,10 +2,10 @@
 //! the users of a broker.
 //!
 //! The flags of `pub`, `sub` and `rr` mean what they mean to Mosquitto's clients, and so does the exit
-//! status: 0, the reason of a refused connection, 7 for one that was lost, 27 for a timeout, and 1
-//! for everything else. By the name `mosquitto` the program is that broker, and by `mosquitto_pub`,
-//! `mosquitto_sub`, `mosquitto_rr` and `mosquitto_ctrl` these clients, and by `mosquitto_passwd` the
-//! tool for password files.
+//! status: 0, the reason of a refused connection, 7 for one that was lost, 8 for one that TLS does not
+//! let come about, 27 for a timeout, and 1 for everything else. By the name `mosquitto` the program is
+//! that broker, and by `mosquitto_pub`, `mosquitto_sub`, `mosquitto_rr` and `mosquitto_ctrl` these
+//! clients, and by `mosquitto_passwd` the tool for password files.
 
 mod acl;
 mod arguments;
