@@ -3,6 +3,7 @@
 use std::io::IoSlice;
 
 use ferrymq_broker::{Identity, Output, Peer};
+use ferrymq_transport::websocket::CloseCode;
 use ferrymq_transport::{Layer, ServerStack, TransportError, tls};
 
 /// What stands between the socket of a connection and MQTT.
@@ -122,13 +123,13 @@ impl Wrapping {
         true
     }
 
-    /// Says that nothing more will be sent. False: that was said.
-    pub(crate) fn say_farewell(&mut self) -> bool {
+    /// Says that nothing more will be sent, and why. False: that was said.
+    pub(crate) fn say_farewell(&mut self, code: CloseCode) -> bool {
         if std::mem::replace(&mut self.farewell_said, true) {
             return false;
         }
         if self.stack.is_open() {
-            self.stack.close(&mut self.below);
+            self.stack.close_with(code, &mut self.below);
         }
         true
     }

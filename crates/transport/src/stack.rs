@@ -89,9 +89,31 @@ impl<T: Layer, W: Layer> Stack<T, W> {
         self.tls.as_ref().is_some_and(|tls| !tls.is_open() && !tls.has_ended())
     }
 
+    /// Says that nothing more will be sent, where the upper layer has these words for it.
+    fn close_saying(&mut self, words: impl FnOnce(&mut W, &mut Vec<u8>), below: &mut Vec<u8>) {
+        let mut farewell = Vec::new();
+        if let Some(websocket) = &mut self.websocket {
+            words(websocket, &mut farewell);
+        }
+        match &mut self.tls {
+            Some(tls) => {
+                send_through(tls, &farewell, below);
+                tls.close(below);
+            }
+            None => below.append(&mut farewell),
+        }
+    }
+
     /// Whether it has done all that it had to do, so that from now on it may be left out.
     pub const fn is_done(&self) -> bool {
         self.header.is_none() && self.tls.is_none() && self.websocket.is_none()
+    }
+}
+
+impl<T: Layer> Stack<T, websocket::ServerLayer> {
+    /// Says that nothing more will be sent, and to who speaks WebSocket also why.
+    pub fn close_with(&mut self, code: websocket::CloseCode, below: &mut Vec<u8>) {
+        self.close_saying(|websocket, farewell| websocket.close_with(code, farewell), below);
     }
 }
 
@@ -150,17 +172,7 @@ impl<T: Layer, W: Layer> Layer for Stack<T, W> {
     }
 
     fn close(&mut self, below: &mut Vec<u8>) {
-        let mut farewell = Vec::new();
-        if let Some(websocket) = &mut self.websocket {
-            websocket.close(&mut farewell);
-        }
-        match &mut self.tls {
-            Some(tls) => {
-                send_through(tls, &farewell, below);
-                tls.close(below);
-            }
-            None => below.append(&mut farewell),
-        }
+        self.close_saying(W::close, below);
     }
 
     fn is_open(&self) -> bool {

@@ -7,6 +7,7 @@
 use std::io::{self, IoSlice};
 
 use ferrymq_broker::{ConnectionId, Reading};
+use ferrymq_transport::websocket::CloseCode;
 
 use super::Turn;
 use super::read::{CONNECTION_BYTES, LARGE_BYTES, Stop};
@@ -162,6 +163,10 @@ impl<N: Network> Turn<N> {
 
     /// Writes what waits for a connection.
     pub(super) fn flush_wrapped(&mut self, id: ConnectionId) {
+        let farewell = match self.stop_at {
+            None => CloseCode::Normal,
+            Some(_) => CloseCode::GoingAway,
+        };
         for _ in 0..WRITES_PER_ROUND {
             let Some(connection) = self.connections.get_mut(id).filter(|found| !found.blocked)
             else {
@@ -176,7 +181,7 @@ impl<N: Network> Turn<N> {
             if wrapping.pending().is_empty()
                 && !wrapping.wrap(self.shard.output(id), &mut self.spare.wrapped)
             {
-                if phase == Phase::Flushing && wrapping.say_farewell() {
+                if phase == Phase::Flushing && wrapping.say_farewell(farewell) {
                     continue;
                 }
                 self.all_is_written(id);

@@ -10,7 +10,7 @@ use ferrymq_server::configuration::{Persona, parse};
 use ferrymq_server::{Listener, ServeOptions, Server, http_dir};
 use ferrymq_transport::websocket::ServerSettings;
 use tungstenite::client::IntoClientRequest;
-use tungstenite::protocol::frame::coding::{Data, OpCode};
+use tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 use tungstenite::protocol::frame::{Frame, FrameHeader};
 use tungstenite::{Bytes, Message, WebSocket};
 
@@ -51,9 +51,7 @@ fn ask(address: SocketAddr, request: &[u8]) -> String {
 #[test]
 fn other_implementation_sends_and_receives_a_megabyte_in_one_frame_and_in_many() {
     let (server, address) = start(ServerSettings::default());
-    let mut request = format!("ws://{address}/mqtt").into_client_request().expect("a URL");
-    request.headers_mut().insert("Sec-WebSocket-Protocol", "mqtt".parse().expect("a value"));
-    let (mut socket, _) = tungstenite::client(request, open(address)).expect("they agree");
+    let mut socket = upgrade(address);
     let payload: Vec<u8> = (0..=250).cycle().take(1_000_000).collect();
     let message = publish(Version::V5, 0, 0, "large", &payload);
     let beginning =
@@ -80,6 +78,34 @@ fn other_implementation_sends_and_receives_a_megabyte_in_one_frame_and_in_many()
     let end = std::iter::repeat_with(|| socket.read()).find_map(Result::err);
     assert!(matches!(end, Some(tungstenite::Error::ConnectionClosed)), "{end:?}");
     stop(server);
+}
+
+/// Who uses the connection later knows that the server has ended, and not that all is done.
+#[test]
+fn server_that_ends_says_that_it_goes_away() {
+    let (server, address) = start(ServerSettings::default());
+    let mut socket = upgrade(address);
+    let beginning = Message::Binary(connect(Version::V5, "browser", true).into());
+    socket.send(beginning).expect("the broker reads");
+    assert_eq!(next_packet(&mut socket, &mut Vec::new())[0], 0x20);
+    server.stop();
+    let code = loop {
+        match socket.read().expect("the broker says why") {
+            Message::Close(frame) => break frame.map(|frame| frame.code),
+            // What MQTT 5.0 has for it.
+            Message::Binary(disconnect) => assert_eq!(disconnect[0], 0xe0),
+            other => panic!("{other} before the end"),
+        }
+    };
+    assert_eq!(code, Some(CloseCode::Away));
+    server.join().expect("no shard crashes");
+}
+
+/// A connection that speaks WebSocket.
+fn upgrade(address: SocketAddr) -> WebSocket<TcpStream> {
+    let mut request = format!("ws://{address}/mqtt").into_client_request().expect("a URL");
+    request.headers_mut().insert("Sec-WebSocket-Protocol", "mqtt".parse().expect("a value"));
+    tungstenite::client(request, open(address)).expect("they agree").0
 }
 
 /// The next packet of MQTT, however it is framed.
