@@ -31,7 +31,7 @@ fn mistakes_on_the_command_line_have_the_words_and_the_status_of_mosquitto() {
         (&["-p", "abc"], 3, &[": Error: Invalid port specified (0).\n"]),
         (&["-c"], 3, &[": Error: -c argument given, but no config file specified.\n"]),
         (&["-c", "/no/such"], 3, &[": Error: Unable to open config file /no/such."]),
-        (&["-c", wrong], 3, &["allow_anonymous", &place_of_mistake]),
+        (&["-c", wrong], 3, &[MISSPELT, "allow_anonymous", &place_of_mistake]),
         (&["-c", wrong, "--test-config"], 3, &[&place_of_mistake]),
         (&["-c", wrong, "-d"], 3, &[&place_of_mistake]),
         (&["-c", right, "--test-config"], 0, &[": Configuration file is OK.\n"]),
@@ -46,6 +46,8 @@ fn mistakes_on_the_command_line_have_the_words_and_the_status_of_mosquitto() {
         }
     }
 }
+
+const MISSPELT: &str = ": Error: Unknown configuration variable \"allow_anonymus\".";
 
 #[test]
 fn broker_says_what_scripts_wait_for_and_ends_with_success() {

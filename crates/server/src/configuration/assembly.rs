@@ -207,7 +207,7 @@ impl Assembly {
 
     fn take(&mut self, name: &str, rest: &str, origin: &Origin) -> Result<(), Stumble> {
         let Some(option) = option(name) else {
-            return Err(Stumble::Mistake(unknown(name)));
+            return Err(Stumble::Mistake(unknown(name, self.persona)));
         };
         let (text, ignored) =
             option.kind.check(rest).map_err(|wrong| format!("{name}: {wrong}"))?;
@@ -554,15 +554,18 @@ impl From<String> for Stumble {
     }
 }
 
-fn unknown(name: &str) -> String {
-    if let Some((known, _)) =
-        name.split_once(['\t', '=', ':']).filter(|(known, _)| option(known).is_some())
-    {
-        return format!("there is no {name:?}; write {known}, one space, and the value");
-    }
-    match nearest(name) {
-        Some(nearest) => format!("there is no {name:?}; do you mean {nearest}?"),
-        None => format!("there is no {name:?}; the reference page lists all options"),
+/// What is wrong with a name that is no option, and what to do.
+fn unknown(name: &str, persona: Persona) -> String {
+    let separated = name.split_once(['\t', '=', ':']).filter(|(known, _)| option(known).is_some());
+    let advice = match (separated, nearest(name)) {
+        (Some((known, _)), _) => format!("write {known}, one space, and the value"),
+        (None, Some(nearest)) => format!("do you mean {nearest}?"),
+        (None, None) => "the reference page lists all options".to_owned(),
+    };
+    match persona {
+        Persona::Ferrymq => format!("there is no {name:?}; {advice}"),
+        // Scripts look for these words.
+        Persona::Mosquitto => format!("Unknown configuration variable {name:?}. ({advice})"),
     }
 }
 

@@ -169,6 +169,7 @@ impl Global {
             max_inflight_messages: 20,
             max_queued_messages: 1000,
             max_queued_bytes: 0,
+            set_tcp_nodelay: false,
             persistence: false,
             durability: Durability::Process,
             ..self

@@ -63,10 +63,11 @@ fn every_mistake_is_told_with_its_line() {
     let expected = [
         "1: listener: 70000 is out of range; it takes port from 0 to 65535",
         "2: max_packet_size: 5 is out of range; it takes bytes from 20 to 268435460",
-        "3: there is no \"log_tpye\"; do you mean log_type?",
+        "3: Unknown configuration variable \"log_tpye\". (do you mean log_type?)",
         "5: allow_anonymous: \"maybe\" is neither true nor false",
-        "6: there is no \"max_packet_size=9\"; write max_packet_size, one space, and the value",
-        "7: there is no \"frobnicate\"; the reference page lists all options",
+        "6: Unknown configuration variable \"max_packet_size=9\". (write max_packet_size, one space, \
+         and the value)",
+        "7: Unknown configuration variable \"frobnicate\". (the reference page lists all options)",
         "8: cafile: write the line of its listener before it",
     ];
     assert_eq!(mistakes(text), expected);

@@ -102,7 +102,7 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
         .does("How much the library of WebSocket logs."),
     global("set_tcp_nodelay", Group::Listeners, SWITCH, |global| &mut global.set_tcp_nodelay).does(
         "Whether small packets leave at once, also while others are under way. All that is there \
-             is written at once anyway. Mosquitto's own default is false.",
+         is written at once anyway.",
     ),
 ];
 
