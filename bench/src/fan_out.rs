@@ -11,6 +11,7 @@ use mio::{Events, Interest, Poll, Token};
 
 use crate::sample::Sample;
 use crate::subject::Subject;
+use crate::way::Way;
 use crate::wire::{self, Link};
 
 /// Measures a fresh broker.
@@ -63,10 +64,10 @@ struct Audience {
 
 impl Audience {
     fn open(port: u16, subscribers: u32) -> Result<Self> {
-        let poll = Poll::new()?;
+        let (poll, way) = (Poll::new()?, Way::plain(port));
         let mut streams = Vec::new();
         for number in 0..subscribers {
-            let stream = Link::subscriber(port, number, TOPIC, 0)?.into_stream();
+            let stream = Link::subscriber(&way, number, TOPIC, 0)?.into_stream();
             stream.set_nonblocking(true)?;
             let mut stream = TcpStream::from_std(stream);
             poll.registry().register(&mut stream, Token(streams.len()), Interest::READABLE)?;

@@ -6,7 +6,7 @@
 //! reported is the median, and the raw samples go into the run's file.
 //!
 //! The load generator writes and counts raw bytes: it shares no code with the
-//! broker, and its own cost stays small.
+//! broker but the layers of TLS and WebSocket, and its own cost stays small.
 
 #![expect(clippy::cast_precision_loss, reason = "what is counted here stays far below 2^52")]
 
@@ -21,6 +21,8 @@ mod rounds;
 mod sample;
 mod stored;
 mod subject;
+mod transports;
+mod way;
 mod wire;
 
 use std::time::Duration;
@@ -39,6 +41,10 @@ fn main() -> Result<()> {
         Command::FanOut(plan) => run(&plan, &[Experiment::FanOut]),
         Command::All(plan) => {
             run(&plan, &[Experiment::PeerToPeer, Experiment::FanOut, Experiment::Idle])
+        }
+        Command::Transports(plan) => {
+            process::raise_file_limit(plan.connections + 1000)?;
+            transports::run(&plan.common, plan.connections)
         }
         Command::Durable(plan) => stored::run(&plan, stored::Experiment::Durable),
         Command::Single(plan) => stored::run(&plan, stored::Experiment::Single),
@@ -70,6 +76,9 @@ enum Command {
     FanOut(Plan),
     /// p2p, fanout and idle
     All(Plan),
+    /// The same over TCP, TLS, WebSocket and both: messages, megabytes, handshakes, idle
+    /// connections
+    Transports(Plan),
     /// Acknowledged messages a second for 10,000 sessions that are away
     Durable(stored::plan::Plan),
     /// Latency of one message at a time for a session that is away, beside fdatasync

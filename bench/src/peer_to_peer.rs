@@ -8,6 +8,7 @@ use hdrhistogram::Histogram;
 
 use crate::sample::Sample;
 use crate::subject::{Running, Subject};
+use crate::way::Way;
 use crate::wire::{self, Link, PUBACK, PUBLISH};
 
 /// Measures all cases on one fresh subject.
@@ -17,10 +18,22 @@ pub(crate) fn measure(
     core: Option<u32>,
 ) -> Result<Vec<Sample>> {
     let running = subject.start(core)?;
+    let way = Way::plain(running.port());
+    measure_running(subject, &running, &way, "", duration)
+}
+
+/// Measures all cases on one that runs. Their names begin with `prefix`.
+pub(crate) fn measure_running(
+    subject: &Subject,
+    running: &Running,
+    way: &Way,
+    prefix: &str,
+    duration: Duration,
+) -> Result<Vec<Sample>> {
     let mut samples = Vec::new();
     for qos in [0, 1] {
         for window in [1, 32] {
-            let mut pair = Pair::open(subject, &running, qos, window)?;
+            let mut pair = Pair::open(subject, way, qos, window)?;
             pair.run_for(WARM_UP)?;
             pair.latency.reset();
             let cpu_before = running.cpu_time()?;
@@ -28,7 +41,7 @@ pub(crate) fn measure(
             let messages = pair.run_for(duration)?;
             let elapsed = start.elapsed();
             let cpu = running.cpu_time()?.saturating_sub(cpu_before);
-            let case = format!("p2p, QoS {qos}, {window} in flight");
+            let case = format!("{prefix}p2p, QoS {qos}, {window} in flight");
             let mut add = |quantity, value| {
                 samples.push(Sample {
                     case: case.clone(),
@@ -64,14 +77,14 @@ struct Pair {
 }
 
 impl Pair {
-    fn open(subject: &Subject, running: &Running, qos: u8, window: u16) -> Result<Self> {
-        let (port, topic) = (running.port(), format!("bench/{qos}/{window}"));
+    fn open(subject: &Subject, way: &Way, qos: u8, window: u16) -> Result<Self> {
+        let (port, topic) = (way.port(), format!("bench/{qos}/{window}"));
         let (subscriber, publisher) = if subject.is_broker() {
             // The port makes other client identifiers every time: a broker may place
             // its clients by them.
-            let mut subscriber = Link::mqtt(port, &format!("subscriber-{port}-{qos}-{window}"))?;
+            let mut subscriber = Link::mqtt_by(way, &format!("subscriber-{port}-{qos}-{window}"))?;
             subscriber.subscribe(&topic, qos)?;
-            (subscriber, Link::mqtt(port, &format!("publisher-{port}-{qos}-{window}"))?)
+            (subscriber, Link::mqtt_by(way, &format!("publisher-{port}-{qos}-{window}"))?)
         } else {
             (Link::raw(port)?, Link::raw(port)?)
         };

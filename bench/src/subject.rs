@@ -10,7 +10,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
 use crate::report::Description;
@@ -121,7 +121,35 @@ impl Subject {
         };
         let mut command = process::command_on(core, path);
         command.args(["serve", "-p", "0", "--data"]).arg(data).args(options);
-        Running::with_announced_port(command, "listening on 127.0.0.1:")
+        Running::with_announced_port(command, LISTENING)
+    }
+
+    /// Starts a broker with one listener, for which `directives` hold, in the language that
+    /// both read.
+    pub(crate) fn start_with(&self, directives: &str, core: Option<u32>) -> Result<Running> {
+        let data = tempfile::Builder::new().prefix("ferrymq-bench-").tempdir_in(ON_DISK)?;
+        let mut running = match self {
+            Self::FerryMq(path) => {
+                let port = free_port()?;
+                let file = data.path().join("ferrymq.conf");
+                let lines =
+                    format!("allow_anonymous true\nlistener {port} 127.0.0.1\n{directives}");
+                fs::write(&file, lines)?;
+                let mut command = process::command_on(core, path);
+                command.arg("serve").arg("-c").arg(&file).arg("--data").arg(data.path());
+                Running::with_announced_port(command, LISTENING)?
+            }
+            Self::Mosquitto(path) => {
+                // It ends at once if all its listeners speak WebSocket.
+                let plain = format!("listener {} 127.0.0.1\n", free_port()?);
+                let configuration =
+                    format!("{directives}{plain}{MOSQUITTO}{MOSQUITTO_WITH_LISTENERS}");
+                start_mosquitto(path, core, data.path(), &configuration)?
+            }
+            _ => bail!("{} is not measured with listeners", self.name()),
+        };
+        running.data = Some(data);
+        Ok(running)
     }
 }
 
@@ -169,7 +197,8 @@ impl Running {
             let mut line = String::new();
             while matches!(lines.read_line(&mut line), Ok(1..)) {
                 if let Some((_, rest)) = line.split_once(words) {
-                    let digits = rest.trim_end().parse::<u16>().ok();
+                    let digits = rest.split(|letter: char| !letter.is_ascii_digit()).next();
+                    let digits = digits.and_then(|digits| digits.parse::<u16>().ok());
                     // Only the first announcement is waited for.
                     let _ = sender.send(digits);
                 }
@@ -198,7 +227,7 @@ fn start_mosquitto(
     data: &Path,
     configuration: &str,
 ) -> Result<Running> {
-    let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+    let port = free_port()?;
     let path = data.join("mosquitto.conf");
     let mut text = format!("listener {port} 127.0.0.1\n{configuration}");
     writeln!(text, "persistence_location {}/", data.display())?;
@@ -216,11 +245,26 @@ fn start_mosquitto(
     Ok(running)
 }
 
+/// A port that nobody used a moment ago.
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+}
+
+/// The words before the port of FerryMQ's listener.
+const LISTENING: &str = "listening on 127.0.0.1:";
+
 /// As it comes, but with no window smaller than the generator's.
 const MOSQUITTO: &str = "\
 allow_anonymous true
 log_type error
 max_inflight_messages 1024
+";
+
+/// It would give up its rights, and with them the key. And it would wait 40 ms for more to
+/// write after each part of a handshake.
+const MOSQUITTO_WITH_LISTENERS: &str = "\
+user root
+set_tcp_nodelay true
 ";
 
 /// The same with what it needs to keep the messages of the experiments. It would

@@ -2,17 +2,20 @@
 //! reader that cuts a stream into packets without looking far into them. MQTT 5.0
 //! only where a session is resumed: 3.1.1 has no Receive Maximum.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use socket2::{Domain, Socket, Type};
+
+use crate::way::{Layers, Way};
 
 /// A connection to a broker, or to the relay.
 #[derive(Debug)]
 pub(crate) struct Link {
     stream: TcpStream,
+    layers: Option<Box<Layers>>,
     buffer: Vec<u8>,
     /// What has been read and not yet taken: `buffer[start..end]`.
     start: usize,
@@ -22,21 +25,26 @@ pub(crate) struct Link {
 impl Link {
     /// A TCP connection on which nothing has been said.
     pub(crate) fn raw(port: u16) -> Result<Self> {
-        Self::from(Ipv4Addr::LOCALHOST, port, 1 << 16)
+        Self::from(Ipv4Addr::LOCALHOST, &Way::plain(port), 1 << 16)
+    }
+
+    /// An MQTT connection over TCP.
+    pub(crate) fn mqtt(port: u16, client_id: &str) -> Result<Self> {
+        Self::mqtt_by(&Way::plain(port), client_id)
     }
 
     /// An MQTT connection.
-    pub(crate) fn mqtt(port: u16, client_id: &str) -> Result<Self> {
-        let mut link = Self::raw(port)?;
+    pub(crate) fn mqtt_by(way: &Way, client_id: &str) -> Result<Self> {
+        let mut link = Self::from(Ipv4Addr::LOCALHOST, way, 1 << 16)?;
         link.connect(client_id)?;
         Ok(link)
     }
 
     /// An MQTT connection with one subscription, from one of many source addresses:
     /// an address has only so many ports.
-    pub(crate) fn subscriber(port: u16, number: u32, filter: &str, qos: u8) -> Result<Self> {
+    pub(crate) fn subscriber(way: &Way, number: u32, filter: &str, qos: u8) -> Result<Self> {
         let source = Ipv4Addr::from(Ipv4Addr::LOCALHOST.to_bits() + number / PORTS_OF_AN_ADDRESS);
-        let mut link = Self::from(source, port, 256)?;
+        let mut link = Self::from(source, way, 256)?;
         link.connect(&format!("subscriber-{number:06}"))?;
         link.subscribe(filter, qos)?;
         Ok(link)
@@ -68,8 +76,40 @@ impl Link {
         Ok(())
     }
 
+    /// Waits until the broker has closed the connection, whatever it says before.
+    pub(crate) fn ended(&mut self) -> Result<()> {
+        while self.stream.read(&mut self.buffer)? > 0 {}
+        Ok(())
+    }
+
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.stream.write_all(bytes).context("the connection takes no more bytes")
+        if let Some(layers) = &mut self.layers {
+            layers.send(bytes);
+            return self.flush();
+        }
+        self.stream.write_all(bytes).context(TAKES_NO_MORE)
+    }
+
+    /// Reads what there is and forgets it; returns how many bytes of MQTT it was, and
+    /// nothing when nothing came for `patience`.
+    pub(crate) fn skim(&mut self, patience: Duration) -> Result<Option<usize>> {
+        self.stream.set_read_timeout(Some(patience))?;
+        (self.start, self.end) = (0, 0);
+        match self.read_once() {
+            Ok(()) => Ok(Some(self.end)),
+            Err(error) if is_timeout(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Another handle of the socket.
+    pub(crate) fn socket(&self) -> Result<TcpStream> {
+        Ok(self.stream.try_clone()?)
+    }
+
+    /// Whether the TLS session of an earlier connection was resumed.
+    pub(crate) fn is_resumed(&self) -> Result<bool> {
+        self.layers.as_ref().context("only TLS has sessions")?.is_resumed()
     }
 
     /// Waits for the next packet.
@@ -94,16 +134,23 @@ impl Link {
         self.stream
     }
 
-    fn from(source: Ipv4Addr, port: u16, buffer: usize) -> Result<Self> {
+    fn from(source: Ipv4Addr, way: &Way, buffer: usize) -> Result<Self> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
         if source != Ipv4Addr::LOCALHOST {
             socket.bind(&SocketAddr::from((source, 0)).into())?;
         }
-        socket.connect(&SocketAddr::from((Ipv4Addr::LOCALHOST, port)).into())?;
+        socket.connect(&SocketAddr::from((Ipv4Addr::LOCALHOST, way.port())).into())?;
         socket.set_tcp_nodelay(true)?;
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self { stream: socket.into(), buffer: vec![0; buffer], start: 0, end: 0 })
+        let layers = way.layers()?.map(Box::new);
+        let (stream, buffer) = (socket.into(), vec![0; buffer]);
+        let mut link = Self { stream, layers, buffer, start: 0, end: 0 };
+        link.flush()?;
+        while link.layers.as_ref().is_some_and(|layers| !layers.is_open()) {
+            link.read()?;
+        }
+        Ok(link)
     }
 
     fn connect(&mut self, client_id: &str) -> Result<()> {
@@ -115,13 +162,35 @@ impl Link {
         self.buffer.copy_within(self.start..self.end, 0);
         self.end -= self.start;
         self.start = 0;
-        match self.stream.read(&mut self.buffer[self.end..]) {
-            Ok(0) => bail!("the broker closed the connection"),
-            Ok(length) => self.end += length,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                bail!("nothing came for {PATIENCE:?}")
-            }
-            Err(error) => return Err(error.into()),
+        self.read_once().map_err(|error| match is_timeout(&error) {
+            true => error.context(format!("nothing came for {PATIENCE:?}")),
+            false => error,
+        })
+    }
+
+    /// Adds what the socket has to the buffer.
+    fn read_once(&mut self) -> Result<()> {
+        let Some(layers) = &mut self.layers else {
+            let length = self.stream.read(&mut self.buffer[self.end..])?;
+            ensure!(length > 0, CLOSED);
+            self.end += length;
+            return Ok(());
+        };
+        let mut arrived = [0; 1 << 14];
+        let length = self.stream.read(&mut arrived)?;
+        ensure!(length > 0, CLOSED);
+        // The buffer grows here: a record or a frame comes whole or not at all.
+        self.buffer.truncate(self.end);
+        layers.receive(&arrived[..length], &mut self.buffer)?;
+        self.end = self.buffer.len();
+        self.flush()
+    }
+
+    /// Writes what the layers have to say.
+    fn flush(&mut self) -> Result<()> {
+        if let Some(layers) = &mut self.layers {
+            self.stream.write_all(&layers.leaving).context(TAKES_NO_MORE)?;
+            layers.leaving.clear();
         }
         Ok(())
     }
@@ -131,6 +200,11 @@ impl Link {
         let end = self.end - rest.len();
         Some((kind, end - body.len()..end))
     }
+}
+
+fn is_timeout(error: &anyhow::Error) -> bool {
+    let error = error.downcast_ref::<io::Error>();
+    error.is_some_and(|error| error.kind() == ErrorKind::WouldBlock)
 }
 
 /// A CONNECT without keep alive.
@@ -223,6 +297,9 @@ pub(crate) const PUBLISH: u8 = 0x30;
 pub(crate) const PUBACK: u8 = 0x40;
 const SUBSCRIBE: u8 = 0x82;
 const SUBACK: u8 = 0x90;
+
+const CLOSED: &str = "the broker closed the connection";
+const TAKES_NO_MORE: &str = "the connection takes no more bytes";
 
 /// How long the load generator waits for anything.
 const PATIENCE: Duration = Duration::from_secs(20);
