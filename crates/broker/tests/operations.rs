@@ -62,3 +62,29 @@ fn what_comes_after_a_dropped_message_is_sent_at_once() {
     ];
     run_in(World::new(1), &ops, |_, _| {});
 }
+
+/// The client remembers the packet identifier of what it was sent on its first connection.
+#[test]
+fn packet_id_of_what_cannot_be_sent_again_is_released_before_it_is_used_again() {
+    let connect = |client, small| Op::Connect {
+        client,
+        clean: false,
+        expires: false,
+        window: 0,
+        small,
+        hasty: false,
+    };
+    let publish = Op::Publish { client: 1, topic: 0, qos: 2, retain: false, big: true };
+    let ops = [
+        connect(0, false),
+        Op::Subscribe { client: 0, filter: 2, qos: 2, no_local: false, as_published: false },
+        connect(1, false),
+        publish.clone(),
+        connect(0, true),
+        Op::Crash { shards: 1, lost: 0 },
+        connect(0, false),
+        connect(1, false),
+        publish,
+    ];
+    run_in(World::new(1), &ops, |_, _| {});
+}

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 
 use ferrymq_codec::{PacketId, QoS, ReasonCode};
+use ferrymq_protocol::outbound::Received;
 use ferrymq_protocol::server::Reply;
 use ferrymq_protocol::time::Instant;
 
@@ -212,10 +213,23 @@ impl Session {
         };
         let mut parcel = Parcel::owned(&held.message);
         let written = connection.publish(&mut parcel, writing, effects, now).is_ok();
-        if !written {
-            self.too_large(packet_id, effects);
+        match (dup, qos) {
+            _ if written => {}
+            (true, QoS::ExactlyOnce) => self.give_up(packet_id, connection, effects),
+            _ => self.too_large(packet_id, effects),
         }
         written
+    }
+
+    /// A QoS 2 message cannot be sent again that the client may have got. It remembers the packet
+    /// identifier until PUBREL, and would take another message with it for this one.
+    fn give_up(&mut self, packet_id: PacketId, connection: &mut Connection, effects: &mut Effects) {
+        let Ok(Received::Message(sent)) = self.outbound.pubrec(packet_id, false) else {
+            return;
+        };
+        effects.metrics().dropped_too_large.add(1);
+        let after = self.released(packet_id, &sent, effects);
+        connection.reply(Reply::PubRel(packet_id, ReasonCode::Success), after, effects);
     }
 
     /// Asks for the next stored messages of the line, one window ahead.
