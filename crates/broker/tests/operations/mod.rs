@@ -120,8 +120,8 @@ struct Scene {
     retained: BTreeMap<&'static str, usize>,
     /// Whether there are crashes.
     crashes: bool,
-    /// What was retained when all was durable.
-    durably_retained: BTreeMap<&'static str, usize>,
+    /// What may have been retained when all was durable.
+    durably_retained: BTreeMap<&'static str, BTreeSet<Option<usize>>>,
     /// What may be retained instead, since a crash.
     perhaps_retained: BTreeMap<&'static str, BTreeSet<Option<usize>>>,
     /// How many messages there were when all was durable.
@@ -274,6 +274,8 @@ impl Scene {
         // What was acknowledged since all was durable may come again.
         for peer in &mut self.peers {
             peer.acknowledged.clear();
+            // Who forgot that it sent a QoS 1 message uses its packet identifier for another.
+            peer.to_answer.clear();
         }
         self.world.crash(shards, lost);
         let transient = |peer: &Peer| peer.connection.is_some() && !peer.lives_on();
@@ -301,9 +303,11 @@ impl Scene {
             }
             if uncertain && message.retain {
                 let topic = message.topic;
-                let before = self.durably_retained.get(topic).copied();
-                let perhaps =
-                    self.perhaps_retained.entry(topic).or_insert_with(|| BTreeSet::from([before]));
+                let before = || self.durably_retained.get(topic).cloned();
+                let perhaps = self
+                    .perhaps_retained
+                    .entry(topic)
+                    .or_insert_with(|| before().unwrap_or_else(|| BTreeSet::from([None])));
                 perhaps.insert(Some(number));
             }
         }
@@ -312,7 +316,11 @@ impl Scene {
 
     fn all_is_durable(&mut self) {
         self.durable_messages = self.messages.len();
-        self.durably_retained.clone_from(&self.retained);
+        for topic in TOPICS {
+            let known = || BTreeSet::from([self.retained.get(topic).copied()]);
+            let perhaps = self.perhaps_retained.get(topic).cloned().unwrap_or_else(known);
+            self.durably_retained.insert(topic, perhaps);
+        }
         for client in 0..self.peers.len() {
             let place = self.place(client);
             let acknowledged = std::mem::take(&mut self.peers[client].acknowledged);
@@ -513,8 +521,9 @@ impl Scene {
             };
             group.received += usize::from(!is_repetition);
             assert_eq!(received.qos, message.qos, "{}", about());
-            let once = group.disturbed && message.qos != QoS::ExactlyOnce;
-            assert!(group.received <= 1 || once || received.dup, "twice in a group: {}", about());
+            // Whoever lost that it was published is told again, and tells the group again.
+            let again = message.uncertain || group.disturbed && message.qos != QoS::ExactlyOnce;
+            assert!(group.received <= 1 || again || received.dup, "twice in a group: {}", about());
             return;
         }
         let mut identifiers = received.identifiers.clone();
