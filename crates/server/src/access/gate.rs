@@ -39,10 +39,10 @@ impl Gate {
 impl Access for Gate {
     fn decide(&mut self, asker: &Asker<'_>, question: &Question<'_>) -> Option<Verdict> {
         match question {
-            Question::Connect { password, will_topic } => {
+            Question::Connect { password, .. } => {
                 let policy = self.refresh();
                 match policy.knock(asker, password.is_some()) {
-                    Knock::Welcome => Some(policy.with_will(asker, *will_topic, Verdict::YES)),
+                    Knock::Welcome => Some(Verdict::YES),
                     Knock::Refused(reason) => Some(Verdict::Deny(reason)),
                     Knock::Unknown => None,
                 }

@@ -110,14 +110,11 @@ impl Gatehouse {
             return Verdict::Deny(ReasonCode::ServerUnavailable);
         };
         match &mut ask.question {
-            AskedQuestion::Connect { password, will_topic } => {
-                let (password, will_topic) = (password.take(), will_topic.take());
+            AskedQuestion::Connect { password, .. } => {
+                let password = password.take();
                 let login = self.login(&policy, &ask, password);
                 match check(door, &login).await {
-                    Outcome::Yes(principal) => {
-                        let verdict = allow(principal, None);
-                        policy.with_will(&ask.asker(), will_topic.as_deref(), verdict)
-                    }
+                    Outcome::Yes(principal) => allow(principal, None),
                     outcome => Verdict::Deny(reason_of(&outcome)),
                 }
             }

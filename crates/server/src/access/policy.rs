@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ferrymq_access::Action;
 use ferrymq_broker::{Asker, IdentitySource, Question, Verdict};
-use ferrymq_codec::{QoS, ReasonCode};
+use ferrymq_codec::ReasonCode;
 
 use super::rights::{RightsSource, Ruling};
 use super::source::Source;
@@ -19,9 +19,6 @@ pub struct Policy {
     pub(super) doors: HashMap<Box<str>, Door>,
     /// What all client identifiers begin with.
     pub(super) client_id_prefix: Option<Box<str>>,
-    /// Whether a client is refused that may not publish its will. If not, the will is dropped when
-    /// it is due.
-    pub(super) checks_will: bool,
     /// How many passwords may wait to be checked.
     pub(super) logins_queued: usize,
     /// How long one of them may wait.
@@ -89,29 +86,6 @@ impl Policy {
         self.client_id_prefix.as_deref().is_none_or(|prefix| begin.starts_with(prefix))
     }
 
-    /// The verdict on somebody who comes in, once it is known what he wants to leave as his will.
-    pub(super) fn with_will(
-        &self,
-        asker: &Asker<'_>,
-        will_topic: Option<&str>,
-        verdict: Verdict,
-    ) -> Verdict {
-        let Some(topic) = will_topic.filter(|_| self.checks_will) else {
-            return verdict;
-        };
-        let Verdict::Allow(admission) = &verdict else {
-            return verdict;
-        };
-        let principal = admission.principal.as_deref();
-        let username = principal.map_or(asker.username, |principal| principal.username.as_deref());
-        let asker = Asker { principal, username, ..*asker };
-        let will = Question::Publish { topic, qos: QoS::AtMostOnce, retain: false };
-        match self.rule(&asker, &will) {
-            (Verdict::Allow(_), _) => verdict,
-            (denied, _) => denied,
-        }
-    }
-
     /// Whether a client that was let in would be let in again.
     pub(super) fn still_stands(&self, asker: &Asker<'_>) -> bool {
         let Some(door) = self.door(asker) else {
@@ -152,15 +126,29 @@ impl Policy {
 
     /// Whether the files and models of a listener let a client do this.
     pub(super) fn decide(&self, asker: &Asker<'_>, action: Action, topic: &str) -> Ruling {
-        let Some(door) = self.door(asker) else {
+        let Some(known) =
+            self.door(asker).map_or_else(|| self.rights_everywhere(), |door| Some(&door.rights))
+        else {
             return Ruling::Denied(None);
         };
-        if door.rights.is_empty() {
+        if known.is_empty() {
             return Ruling::Allowed;
         }
         let asker = Asker { username: name_of(asker), ..*asker };
-        let ruling = door.rights.iter().find_map(|rights| rights.decide(&asker, action, topic));
+        let ruling = known.iter().find_map(|rights| rights.decide(&asker, action, topic));
         ruling.unwrap_or(Ruling::Denied(None))
+    }
+
+    /// Who knows rights, if it is the same at all listeners: of a client that went before the broker
+    /// began nobody knows where it came in, but its will is still to be published.
+    fn rights_everywhere(&self) -> Option<&Vec<Arc<dyn RightsSource>>> {
+        let mut doors = self.doors.values();
+        let first = &doors.next()?.rights;
+        let is_first = |door: &Door| {
+            door.rights.len() == first.len()
+                && door.rights.iter().zip(first).all(|(one, other)| Arc::ptr_eq(one, other))
+        };
+        doors.all(is_first).then_some(first)
     }
 
     /// Lets what `before` has said hold on for listeners that are no longer there, whose connections
@@ -192,4 +180,51 @@ pub(super) fn subject_of<'a>(question: &Question<'a>) -> Option<(Action, &'a str
 fn without_share(filter: &str) -> &str {
     let shared = filter.strip_prefix("$share/").and_then(|rest| rest.split_once('/'));
     shared.map_or(filter, |(_, filter)| filter)
+}
+
+#[cfg(test)]
+mod tests {
+    use ferrymq_broker::{ListenerProfile, Peer};
+
+    use super::*;
+
+    /// Lets everybody do everything with one topic.
+    #[derive(Debug)]
+    struct Only(&'static str);
+
+    impl RightsSource for Only {
+        fn decide(&self, _asker: &Asker<'_>, _action: Action, topic: &str) -> Option<Ruling> {
+            (topic == self.0).then_some(Ruling::Allowed)
+        }
+    }
+
+    #[test]
+    fn rights_that_hold_everywhere_hold_for_whom_no_listener_is_known() {
+        let rights: Arc<dyn RightsSource> = Arc::new(Only("allowed"));
+        let door = |rights: Vec<Arc<dyn RightsSource>>| Door {
+            allow_anonymous: true,
+            sources: Vec::new(),
+            rights,
+        };
+        let profile =
+            Arc::new(ListenerProfile { name: "gone".into(), ..ListenerProfile::default() });
+        let asker = Asker {
+            peer: Peer::Local,
+            client_id: "client",
+            username: None,
+            principal: None,
+            profile: &profile,
+        };
+        let allows = |policy: &Policy, topic| {
+            matches!(policy.decide(&asker, Action::Publish, topic), Ruling::Allowed)
+        };
+        let mut policy = Policy::default();
+        assert!(!allows(&policy, "allowed"));
+        policy.doors.insert("1883".into(), door(vec![Arc::clone(&rights)]));
+        policy.doors.insert("8883".into(), door(vec![rights]));
+        assert!(allows(&policy, "allowed"));
+        assert!(!allows(&policy, "other"));
+        policy.doors.insert("9001".into(), door(vec![Arc::new(Only("allowed"))]));
+        assert!(!allows(&policy, "allowed"));
+    }
 }

@@ -29,8 +29,6 @@ pub struct PolicySettings {
     pub client_id_prefix: Option<Box<str>>,
     /// Whether ACL files are asked when somebody subscribes.
     pub acl_check_subscribe: bool,
-    /// Whether a client is refused that may not publish its will.
-    pub checks_will: bool,
     /// How many passwords may wait to be checked.
     pub logins_queued: usize,
     /// How long one of them may wait.
@@ -101,7 +99,6 @@ impl PolicySettings {
         Ok(Policy {
             doors,
             client_id_prefix: self.client_id_prefix.clone(),
-            checks_will: self.checks_will,
             logins_queued: self.logins_queued,
             patience: self.patience,
         })

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use super::contents::Configuration;
 use super::listener::{ListenerSettings, Protocol};
-use super::persona::Persona;
 use super::plugins::{PluginSettings, StockPlugin};
 use crate::access::{DoorSettings, PolicySettings};
 
@@ -17,8 +16,6 @@ impl Configuration {
             doors: served.map(|(index, on)| self.door(index, on)).collect(),
             client_id_prefix: self.global.clientid_prefixes.as_deref().map(Box::from),
             acl_check_subscribe: self.global.acl_check_subscribe,
-            // Mosquitto lets everybody leave a will, and looks at it when it is due.
-            checks_will: self.persona == Persona::Ferrymq,
             logins_queued: self.global.logins_queued,
             patience: self.global.limits.answer_timeout,
         }
