@@ -1,6 +1,6 @@
 //! Passwords: how they are kept, and the file in which they are.
 //!
-//! A [`Hash`] is what is kept of a password, in the formats of Mosquitto. A [`PasswordFile`] gives
+//! A [`struct@Hash`] is what is kept of a password, in the formats of Mosquitto. A [`PasswordFile`] gives
 //! the hash of each user. To check a password costs what its hash asks for, milliseconds up to a
 //! second, so it belongs on a thread that serves no client.
 
