@@ -87,7 +87,7 @@ pub struct Asker<'a> {
 }
 
 /// What somebody wants.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum Question<'a> {
     /// To connect with this password, leaving this will.
     Connect {
@@ -156,6 +156,52 @@ impl Verdict {
     pub const YES: Self = Self::Allow(Admission { data: None, principal: None });
 }
 
+/// Without what the client proves itself by: a password, or data that may hold one.
+impl fmt::Debug for Question<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connect { password, will_topic } => f
+                .debug_struct("Connect")
+                .field("password", &password.map(|_| Hidden))
+                .field("will_topic", will_topic)
+                .finish(),
+            Self::Authenticate { method, data } => f
+                .debug_struct("Authenticate")
+                .field("method", method)
+                .field("data", &data.map(|_| Hidden))
+                .finish(),
+            Self::Publish { topic, qos, retain } => f
+                .debug_struct("Publish")
+                .field("topic", topic)
+                .field("qos", qos)
+                .field("retain", retain)
+                .finish(),
+            Self::Receive { topic } => f.debug_struct("Receive").field("topic", topic).finish(),
+            Self::Subscribe { filter, qos } => {
+                f.debug_struct("Subscribe").field("filter", filter).field("qos", qos).finish()
+            }
+            Self::Unsubscribe { filter } => {
+                f.debug_struct("Unsubscribe").field("filter", filter).finish()
+            }
+        }
+    }
+}
+
+impl fmt::Debug for AskedQuestion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_question().fmt(f)
+    }
+}
+
+/// Stands where something is that no output shows.
+struct Hidden;
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("..")
+    }
+}
+
 impl Principal {
     /// Somebody of whom nothing is known but a name.
     pub fn named(username: &str) -> Self {
@@ -187,7 +233,7 @@ pub struct Ask {
 }
 
 /// A [`Question`] that outlives its packet.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[expect(missing_docs, reason = "the variants and fields are those of `Question`")]
 pub enum AskedQuestion {
     Connect { password: Option<Box<[u8]>>, will_topic: Option<Box<str>> },
@@ -276,5 +322,29 @@ impl Access for AllowAll {
 
     fn is_open(&self) -> bool {
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_secret_is_shown() {
+        let secret = &b"secret"[..];
+        let questions = [
+            Question::Connect { password: Some(secret), will_topic: Some("w") },
+            Question::Authenticate { method: "m", data: Some(secret) },
+        ];
+        let shown = questions.each_ref().map(|question| format!("{question:?}"));
+        assert_eq!(
+            shown,
+            [
+                r#"Connect { password: Some(..), will_topic: Some("w") }"#,
+                r#"Authenticate { method: "m", data: Some(..) }"#,
+            ]
+        );
+        let asked = questions.each_ref().map(|asked| format!("{:?}", AskedQuestion::from(asked)));
+        assert_eq!(asked, shown);
     }
 }

@@ -1,6 +1,7 @@
 //! Requests to the broker itself: what is published below `$CONTROL/` reaches no subscriber. It goes
 //! out as a value, as questions of access do, and what comes back is sent to the client that asked.
 
+use std::fmt;
 use std::sync::Arc;
 
 use ferrymq_codec::QoS;
@@ -11,7 +12,7 @@ use crate::listener_profile::ListenerProfile;
 use crate::peer::Peer;
 
 /// A message that a client has published below `$CONTROL/`. It was allowed to.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ControlRequest {
     /// Where the answer must go.
     pub shard: ShardIndex,
@@ -37,6 +38,21 @@ pub struct ControlRequest {
     pub response_topic: Option<Box<str>>,
     /// The Correlation Data.
     pub correlation_data: Option<Box<[u8]>>,
+}
+
+/// Without what is asked for, which may be that somebody is given a password.
+impl fmt::Debug for ControlRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ControlRequest")
+            .field("shard", &self.shard)
+            .field("connection", &self.connection)
+            .field("request", &self.request)
+            .field("peer", &self.peer)
+            .field("client_id", &self.client_id)
+            .field("principal", &self.principal)
+            .field("topic", &self.topic)
+            .finish_non_exhaustive()
+    }
 }
 
 /// That a [`ControlRequest`] was done, or refused: the connection goes on.

@@ -2,7 +2,7 @@
 //! specification). All text and bytes are borrowed.
 
 use alloc::vec::Vec;
-use core::iter;
+use core::{fmt, iter};
 
 use crate::error::{DecodeError, EncodeError};
 use crate::primitives::{PacketId, PacketType, QoS, Version};
@@ -58,7 +58,7 @@ impl Packet<'_> {
 }
 
 /// CONNECT: a client asks for a connection (section 3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Connect<'a> {
     /// The protocol version that the rest of the connection speaks.
     pub version: Version,
@@ -76,6 +76,22 @@ pub struct Connect<'a> {
     pub password: Option<&'a [u8]>,
     /// CONNECT properties; empty before MQTT 5.0.
     pub properties: Properties<'a>,
+}
+
+/// Without the password.
+impl fmt::Debug for Connect<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect")
+            .field("version", &self.version)
+            .field("clean_start", &self.clean_start)
+            .field("keep_alive", &self.keep_alive)
+            .field("client_id", &self.client_id)
+            .field("will", &self.will)
+            .field("username", &self.username)
+            .field("password", &self.password.map(|_| format_args!("..")))
+            .field("properties", &self.properties)
+            .finish()
+    }
 }
 
 /// The will of a CONNECT (sections 3.1.2.5 and 3.1.3.2).
@@ -399,5 +415,28 @@ impl<'a> ReasonCodes<'a> {
         self.bytes
             .iter()
             .map(|byte| ReasonCode::from_u8(*byte).unwrap_or(ReasonCode::UnspecifiedError))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn password_is_not_shown() {
+        let connect = Connect {
+            version: Version::V5,
+            clean_start: true,
+            keep_alive: 0,
+            client_id: "c",
+            will: None,
+            username: Some("u"),
+            password: Some(b"secret"),
+            properties: Properties::EMPTY,
+        };
+        let shown = format!("{:?}", Packet::Connect(connect));
+        assert!(shown.contains(r#"username: Some("u"), password: Some(..)"#), "{shown}");
     }
 }
