@@ -1,8 +1,18 @@
-//! Files that hold secrets: only their owner can read them, and nobody sees them half written.
+//! Files that hold secrets: only their owner can read them, unless he has said otherwise, and nobody
+//! sees them half written.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+/// Who may do what with a file that takes the place of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Only its owner may read and write it.
+    Private,
+    /// The same as with the old one. Where there is none, only its owner.
+    AsBefore,
+}
 
 /// Makes a file that must not be there yet.
 pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -11,7 +21,7 @@ pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// Puts a file in the place of an old one, or where there is none, and makes it durable. It belongs to
 /// whom the old one belongs; where the path is a link, what it points to is replaced.
-pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub fn replace(path: &Path, bytes: &[u8], mode: Mode) -> io::Result<()> {
     let path = match fs::canonicalize(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
         found => found?,
@@ -25,7 +35,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         _ => {}
     }
     let file = new_file(&new)?;
-    let replaced = hand_over(&file, fs::metadata(&path).ok().as_ref())
+    let replaced = hand_over(&file, fs::metadata(&path).ok().as_ref(), mode)
         .and_then(|()| fill(&file, bytes))
         .and_then(|()| fs::rename(&new, &path));
     if replaced.is_err() {
@@ -52,19 +62,23 @@ fn new_file(path: &Path) -> io::Result<File> {
     OpenOptions::new().write(true).create_new(true).open(path)
 }
 
+/// The owner first: whoever may read it must not be somebody else for a moment.
 #[cfg(unix)]
-fn hand_over(file: &File, old: Option<&Metadata>) -> io::Result<()> {
+fn hand_over(file: &File, old: Option<&Metadata>, mode: Mode) -> io::Result<()> {
     use std::os::unix::fs::{MetadataExt, fchown};
     let Some(old) = old else { return Ok(()) };
     let mine = file.metadata()?;
-    if (mine.uid(), mine.gid()) == (old.uid(), old.gid()) {
-        return Ok(());
+    if (mine.uid(), mine.gid()) != (old.uid(), old.gid()) {
+        fchown(file, Some(old.uid()), Some(old.gid()))?;
     }
-    fchown(file, Some(old.uid()), Some(old.gid()))
+    match mode {
+        Mode::Private => Ok(()),
+        Mode::AsBefore => file.set_permissions(old.permissions()),
+    }
 }
 
 #[cfg(not(unix))]
-fn hand_over(_file: &File, _old: Option<&Metadata>) -> io::Result<()> {
+fn hand_over(_file: &File, _old: Option<&Metadata>, _mode: Mode) -> io::Result<()> {
     Ok(())
 }
 
@@ -108,12 +122,23 @@ mod tests {
         fs::write(&path, b"old").unwrap();
         fs::write(directory.path().join("secrets.new"), b"half").unwrap();
         symlink(&path, &link).unwrap();
-        replace(&link, b"new").unwrap();
+        replace(&link, b"new", Mode::Private).unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"new");
         assert_eq!(mode(&path), 0o600);
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
-        replace(&directory.path().join("first"), b"new").unwrap();
-        assert!(replace(&directory.path().join("no/such"), b"new").is_err());
+        replace(&directory.path().join("first"), b"new", Mode::AsBefore).unwrap();
+        assert_eq!(mode(&directory.path().join("first")), 0o600);
+        assert!(replace(&directory.path().join("no/such"), b"new", Mode::Private).is_err());
+    }
+
+    #[test]
+    fn file_may_keep_its_mode() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secrets");
+        fs::write(&path, b"old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        replace(&path, b"new", Mode::AsBefore).unwrap();
+        assert_eq!((fs::read(&path).unwrap(), mode(&path)), (b"new".to_vec(), 0o640));
     }
 }

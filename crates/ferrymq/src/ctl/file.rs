@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use ferrymq_access::dynamic_security::Model;
 use ferrymq_access::password::{Hash, Scheme};
-use ferrymq_server::private_file;
+use ferrymq_server::private_file::{self, Mode};
 
 use super::module::typed_password;
 
@@ -62,7 +62,7 @@ pub(super) fn set_password(
     if !model.set_password(username, hash(password, iterations)?) {
         bail!("Client {username} not found.");
     }
-    private_file::replace(path, &model.to_json())
+    private_file::replace(path, &model.to_json(), Mode::Private)
         .with_context(|| format!("Unable to write to {name}"))?;
     Ok(String::new())
 }

@@ -1,11 +1,12 @@
 //! The password file on disk.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use ferrymq_access::password::PasswordLines;
+use ferrymq_server::private_file::{self, Mode};
 
 /// Reads the file; one that everybody can read gets a warning.
 pub(super) fn read(path: &Path) -> anyhow::Result<PasswordLines> {
@@ -23,41 +24,11 @@ pub(super) fn read(path: &Path) -> anyhow::Result<PasswordLines> {
 /// Puts a new file in the place of the old, whole and with the same owner and mode, or a file that
 /// only its owner can read where there is none.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    // A link stays, and what it leads to is written.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let failed = || format!("Unable to open file {} for writing", path.display());
-    let old = fs::metadata(&path).ok();
-    match replace(&path, bytes, old.as_ref()) {
-        Err(error) if old.is_some() && needs_the_file_itself(&error) => {
-            overwrite(&path, bytes).with_context(failed)
-        }
-        other => other.with_context(failed),
-    }
-}
-
-fn replace(path: &Path, bytes: &[u8], old: Option<&Metadata>) -> io::Result<()> {
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    let new = PathBuf::from(new);
-    match fs::remove_file(&new) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
-    let replaced = fill(&new, bytes, old).and_then(|()| fs::rename(&new, path));
-    if replaced.is_err() {
-        // What was not put in place is of no use, and holds hashes.
-        let _ = fs::remove_file(&new);
-    }
-    replaced
-}
-
-fn fill(new: &Path, bytes: &[u8], old: Option<&Metadata>) -> io::Result<()> {
-    let mut file = create(new)?;
-    if let Some(old) = old {
-        like(&file, old)?;
-    }
-    file.write_all(bytes)?;
-    file.sync_all()
+    let written = match private_file::replace(path, bytes, Mode::AsBefore) {
+        Err(error) if path.exists() && needs_the_file_itself(&error) => overwrite(path, bytes),
+        other => other,
+    };
+    written.with_context(|| format!("Unable to open file {} for writing", path.display()))
 }
 
 /// A file that is mounted as such cannot be replaced, and its directory may belong to somebody else.
@@ -70,30 +41,6 @@ fn overwrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).truncate(true).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()
-}
-
-#[cfg(unix)]
-fn create(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
-}
-
-#[cfg(not(unix))]
-fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create_new(true).open(path)
-}
-
-/// The owner first: whoever may read it must not be somebody else for a moment.
-#[cfg(unix)]
-fn like(file: &File, old: &Metadata) -> io::Result<()> {
-    use std::os::unix::fs::{MetadataExt, fchown};
-    fchown(file, Some(old.uid()), Some(old.gid()))?;
-    file.set_permissions(old.permissions())
-}
-
-#[cfg(not(unix))]
-fn like(_file: &File, _old: &Metadata) -> io::Result<()> {
-    Ok(())
 }
 
 #[cfg(unix)]
