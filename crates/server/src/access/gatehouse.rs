@@ -56,11 +56,10 @@ impl Gatehouse {
 
     /// Puts another policy in place. Who may not stay by it is disconnected, and what was remembered
     /// by the former one is forgotten.
-    pub fn set(&self, mut policy: Policy) {
+    pub fn set(&self, policy: Policy) {
         let shared = &*self.shared;
         shared.hashing.set_queued(policy.logins_queued);
         let mut current = shared.policy.write().unwrap_or_else(PoisonError::into_inner);
-        policy.keep_doors_of(&current);
         *current = Arc::new(policy);
         shared.version.fetch_add(1, Ordering::Release);
         drop(current);

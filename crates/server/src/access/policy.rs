@@ -50,7 +50,8 @@ pub(super) enum Knock {
 
 impl Policy {
     /// What holds at the listener of this connection. A listener that is new may be there for a
-    /// moment before its policy is, and one that was removed has connections still.
+    /// moment before its policy is, and one that was removed has connections still, for which what is
+    /// said of the others has to do.
     pub(super) fn door(&self, asker: &Asker<'_>) -> Option<&Door> {
         self.doors.get(&asker.profile.name)
     }
@@ -86,17 +87,14 @@ impl Policy {
         self.client_id_prefix.as_deref().is_none_or(|prefix| begin.starts_with(prefix))
     }
 
-    /// Whether a client that was let in would be let in again.
+    /// Whether a client that was let in would be let in again; one whose listener was removed, at any
+    /// other.
     pub(super) fn still_stands(&self, asker: &Asker<'_>) -> bool {
-        let Some(door) = self.door(asker) else {
-            return true;
-        };
-        if !self.fits(asker) {
-            return false;
-        }
-        asker.profile.identity != IdentitySource::None
-            || door.allow_anonymous && (name_of(asker).is_none() || door.sources.is_empty())
-            || door.sources.iter().any(|source| source.still_stands(asker))
+        self.fits(asker)
+            && match self.door(asker) {
+                Some(door) => door.stands(asker),
+                None => self.doors.values().any(|door| door.stands(asker)),
+            }
     }
 
     /// Whether nobody needs to be asked about messages.
@@ -140,7 +138,8 @@ impl Policy {
     }
 
     /// Who knows rights, if it is the same at all listeners: of a client that went before the broker
-    /// began nobody knows where it came in, but its will is still to be published.
+    /// began nobody knows where it came in, but its will is still to be published; and a listener may
+    /// be removed before its clients go.
     fn rights_everywhere(&self) -> Option<&Vec<Arc<dyn RightsSource>>> {
         let mut doors = self.doors.values();
         let first = &doors.next()?.rights;
@@ -150,13 +149,14 @@ impl Policy {
         };
         doors.all(is_first).then_some(first)
     }
+}
 
-    /// Lets what `before` has said hold on for listeners that are no longer there, whose connections
-    /// keep the terms on which they came.
-    pub(super) fn keep_doors_of(&mut self, before: &Self) {
-        for (name, door) in &before.doors {
-            self.doors.entry(name.clone()).or_insert_with(|| door.clone());
-        }
+impl Door {
+    /// Whether a client that was let in would be let in again.
+    fn stands(&self, asker: &Asker<'_>) -> bool {
+        asker.profile.identity != IdentitySource::None
+            || self.allow_anonymous && (name_of(asker).is_none() || self.sources.is_empty())
+            || self.sources.iter().any(|source| source.still_stands(asker))
     }
 }
 
@@ -165,21 +165,15 @@ pub(super) fn name_of<'a>(asker: &Asker<'a>) -> Option<&'a str> {
     asker.username.filter(|name| !name.is_empty())
 }
 
-/// What a question about messages is about: a filter without what is only for its subscribers.
+/// What a question about messages is about.
 pub(super) fn subject_of<'a>(question: &Question<'a>) -> Option<(Action, &'a str)> {
     match *question {
         Question::Publish { topic, .. } => Some((Action::Publish, topic)),
         Question::Receive { topic } => Some((Action::Receive, topic)),
-        Question::Subscribe { filter, .. } => Some((Action::Subscribe, without_share(filter))),
-        Question::Unsubscribe { filter } => Some((Action::Unsubscribe, without_share(filter))),
+        Question::Subscribe { filter, .. } => Some((Action::Subscribe, filter)),
+        Question::Unsubscribe { filter } => Some((Action::Unsubscribe, filter)),
         Question::Connect { .. } | Question::Authenticate { .. } => None,
     }
-}
-
-/// `$share/group/filter` gets what `filter` gets.
-fn without_share(filter: &str) -> &str {
-    let shared = filter.strip_prefix("$share/").and_then(|rest| rest.split_once('/'));
-    shared.map_or(filter, |(_, filter)| filter)
 }
 
 #[cfg(test)]

@@ -185,6 +185,30 @@ fn reload_ends_connections_of_whom_it_does_not_let_in_and_no_others() {
 }
 
 #[test]
+fn client_of_a_listener_that_was_removed_is_judged_by_what_holds_now() {
+    let both = "listener PORT0\nlistener PORT1\npassword_file {}/users\nacl_file {}/rights\n";
+    let other = "listener PORT1\npassword_file {}/users\nacl_file {}/rights\n";
+    let users = [user("anna", "secret"), user("bert", "secret")].concat();
+    let house = House::new(both, &[("users", &users), ("rights", "user anna\ntopic quay\n")]);
+    let mut anna = house.enter("a", ANNA);
+    let mut bert = house.enter("b", BERT);
+    let published = |peer: &mut Peer, topic: &str| {
+        peer.send(&publish(Version::V5, 1, 7, topic, b"ahoy"));
+        peer.expect_kind(0x40).get(4).copied().unwrap_or(0)
+    };
+    house.configure(other);
+    house.write("users", &user("anna", "secret"));
+    house.reload().unwrap();
+    bert.expect(&[0xe0, 1, 0x87]);
+    // Nobody has subscribed.
+    assert_eq!(published(&mut anna, "quay"), 0x10);
+    house.write("rights", "user anna\ntopic other\n");
+    house.reload().unwrap();
+    assert_eq!(published(&mut anna, "quay"), 0x87);
+    assert_eq!(published(&mut anna, "other"), 0x10);
+}
+
+#[test]
 fn reload_with_a_mistake_names_its_place_and_changes_nothing() {
     let house = House::new(
         "listener PORT0\npassword_file {}/users\nacl_file {}/rights\n",
