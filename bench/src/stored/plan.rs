@@ -27,7 +27,7 @@ pub(crate) struct Plan {
     #[arg(long, value_name = "N", default_value_t = 16)]
     publishers: u16,
     /// Messages in flight of each publisher
-    #[arg(long, value_name = "N", default_value_t = 250)]
+    #[arg(long, value_name = "N", default_value_t = 64)]
     window: u16,
     /// Messages a second of all publishers together, where a rate is kept
     #[arg(long, value_name = "N", default_value_t = 300_000)]
