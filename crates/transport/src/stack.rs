@@ -51,7 +51,8 @@ impl ServerTransport {
 pub struct Stack<T, W> {
     header: Option<HeaderReader>,
     proxied: Option<Proxied>,
-    tls: Option<T>,
+    /// Apart, because it is several times as large as everything else here.
+    tls: Option<Box<T>>,
     websocket: Option<W>,
     /// What the upper layer says first, until the lower one is open.
     first_words: Vec<u8>,
@@ -65,11 +66,13 @@ impl<T: Layer, W: Layer> Stack<T, W> {
         websocket: Option<W>,
     ) -> Self {
         let header = proxy.map(HeaderReader::new);
+        let tls = tls.map(Box::new);
         Self { header, proxied: None, tls, websocket, first_words: Vec::new() }
     }
 
     /// The client's end of a connection. `first_words` is what `websocket` says first.
-    pub const fn client(tls: Option<T>, websocket: Option<W>, first_words: Vec<u8>) -> Self {
+    pub fn client(tls: Option<T>, websocket: Option<W>, first_words: Vec<u8>) -> Self {
+        let tls = tls.map(Box::new);
         Self { header: None, proxied: None, tls, websocket, first_words }
     }
 
@@ -79,8 +82,8 @@ impl<T: Layer, W: Layer> Stack<T, W> {
     }
 
     /// The connection's TLS, if it has one.
-    pub const fn tls(&self) -> Option<&T> {
-        self.tls.as_ref()
+    pub fn tls(&self) -> Option<&T> {
+        self.tls.as_deref()
     }
 
     /// Whether the next bytes belong to a TLS handshake, a step of which costs as much as thousands
@@ -97,7 +100,7 @@ impl<T: Layer, W: Layer> Stack<T, W> {
         }
         match &mut self.tls {
             Some(tls) => {
-                send_through(tls, &farewell, below);
+                send_through(&mut **tls, &farewell, below);
                 tls.close(below);
             }
             None => below.append(&mut farewell),
@@ -151,7 +154,7 @@ impl<T: Layer, W: Layer> Layer for Stack<T, W> {
                     true => Ok(()),
                     false => websocket.receive(&between, above, &mut answers),
                 };
-                send_through(tls, &answers, below);
+                send_through(&mut **tls, &answers, below);
                 received.and(understood)?;
             }
         }
@@ -166,7 +169,7 @@ impl<T: Layer, W: Layer> Layer for Stack<T, W> {
             (Some(tls), Some(websocket)) => {
                 let mut between = Vec::new();
                 websocket.send(pieces, &mut between);
-                send_through(tls, &between, below);
+                send_through(&mut **tls, &between, below);
             }
         }
     }
@@ -177,12 +180,12 @@ impl<T: Layer, W: Layer> Layer for Stack<T, W> {
 
     fn is_open(&self) -> bool {
         self.header.is_none()
-            && self.tls.as_ref().is_none_or(Layer::is_open)
+            && self.tls.as_ref().is_none_or(|tls| tls.is_open())
             && self.websocket.as_ref().is_none_or(Layer::is_open)
     }
 
     fn has_ended(&self) -> bool {
-        self.tls.as_ref().is_some_and(Layer::has_ended)
+        self.tls.as_ref().is_some_and(|tls| tls.has_ended())
             || self.websocket.as_ref().is_some_and(Layer::has_ended)
     }
 }
