@@ -23,5 +23,5 @@ mod written;
 pub use acl::{Acl, AclType, Acls};
 pub use decide::Login;
 pub use execute::Executed;
-pub use first::random_password;
+pub use first::{PASSWORD_ITERATIONS, random_password};
 pub use model::{Client, DefaultAccess, Group, MOST_ENTRIES, Model, Role};

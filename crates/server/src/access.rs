@@ -12,6 +12,7 @@
 
 mod acl_file;
 mod denials;
+mod dynamic_security;
 mod exchanges;
 mod fair_queue;
 mod gate;
@@ -25,6 +26,7 @@ mod settings;
 mod source;
 pub mod sources;
 
+pub use dynamic_security::DynamicSecuritySettings;
 pub use gate::Gate;
 pub use gatehouse::Gatehouse;
 pub use hashing::{Busy, Hashing};

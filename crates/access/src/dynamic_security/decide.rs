@@ -37,6 +37,11 @@ impl Model {
         }
     }
 
+    /// Some password, whose check costs what it costs for most.
+    pub fn any_password(&self) -> Option<&Hash> {
+        self.clients.values().find_map(|client| client.password.as_ref())
+    }
+
     /// The stamp that those get who are let in without a name.
     pub const fn anonymous_stamp(&self) -> u64 {
         self.anonymous_stamp
@@ -67,7 +72,7 @@ impl Model {
             let group = self.anonymous_group.as_deref();
             group.and_then(|group| self.of_group(group, &question))
         };
-        decided.unwrap_or_else(|| self.by_default(action, topic))
+        decided.unwrap_or_else(|| self.by_default(action, question.shared.unwrap_or(topic)))
     }
 
     fn of_group(&self, group: &str, question: &Asked<'_>) -> Option<Decision<'_>> {

@@ -1,5 +1,6 @@
 //! What a file of dynamic security begins with.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::acl::{Acl, AclType, Acls};
@@ -149,6 +150,10 @@ const fn everything(topic: &str) -> [(AclType, &str); 4] {
         (AclType::UnsubscribePattern, topic),
     ]
 }
+
+/// How slow the hashes of new passwords are: guessing is expensive, and a login takes some hundredths of a
+/// second, also for plugins that know no other kind of hash.
+pub const PASSWORD_ITERATIONS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
 
 const PASSWORD_LENGTH: usize = 20;
 const PASSWORD_CHARACTERS: &str =

@@ -51,6 +51,8 @@ fn decisions_name_the_rule_that_made_them() {
         (who("bob", "x"), Action::Subscribe, "x/y", "yes: role strict, subscribePattern x/#"),
         (who("bob", "x"), Action::Subscribe, "x/#", "no: role strict, allowwildcardsubs false"),
         (who("bob", "x"), Action::Unsubscribe, "x/#", "yes: default access, unsubscribe"),
+        (who("bob", "x"), Action::Unsubscribe, "$share/g/x/#", "yes: default access, unsubscribe"),
+        (who("bob", "x"), Action::Unsubscribe, "$share/g/$CONTROL/x", "no"),
         (who("cyd", "x"), Action::Receive, "any", "no: role broken, publishClientReceive q#"),
         (nobody, Action::Subscribe, "x/y", "yes: role strict, subscribePattern x/#"),
         (who("eve", "x"), Action::Receive, "b", "no"),

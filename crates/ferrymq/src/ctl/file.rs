@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 use anyhow::{Context, bail};
-use ferrymq_access::dynamic_security::Model;
+use ferrymq_access::dynamic_security::{Model, PASSWORD_ITERATIONS};
 use ferrymq_access::password::{Hash, Scheme};
 use ferrymq_server::private_file::{self, Mode};
 
@@ -22,7 +22,7 @@ pub(super) fn init(words: &[String]) -> anyhow::Result<String> {
         [] | [_] => bail!("dynsec init: Not enough arguments - filename, or admin-user missing."),
         _ => bail!("dynsec init: Too many arguments."),
     };
-    let model = Model::administered_by(username, hash(&password, ITERATIONS)?);
+    let model = Model::administered_by(username, hash(&password, PASSWORD_ITERATIONS)?);
     private_file::create(Path::new(path), &model.to_json())
         .with_context(|| format!("dynsec init: Unable to open '{path}' for writing"))?;
     Ok(format!(
@@ -44,7 +44,7 @@ pub(super) fn set_password(
     rest: &[String],
 ) -> anyhow::Result<String> {
     let iterations = match rest {
-        [] => ITERATIONS,
+        [] => PASSWORD_ITERATIONS,
         [flag, iterations] if flag == "-i" => iterations
             .parse()
             .with_context(|| format!("-i is followed by a number above 0, not {iterations}"))?,
@@ -77,6 +77,3 @@ fn hash(password: &str, iterations: NonZeroU32) -> anyhow::Result<Hash> {
     getrandom::fill(&mut salt).context("the system gives no random numbers")?;
     Hash::make(scheme, password.as_bytes(), &salt).context("Problem generating password hash")
 }
-
-/// As slow as makes guessing expensive, and as quick as a login may be.
-const ITERATIONS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();

@@ -8,11 +8,16 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use ferrymq_broker::{Admission, Ask, AskedQuestion, ConnectionId, Principal, ShardIndex, Verdict};
+use ferrymq_access::Who;
+use ferrymq_broker::{
+    Admission, Ask, AskedQuestion, ConnectionId, ControlRequest, ControlResponse, Principal,
+    ShardIndex, Verdict,
+};
 use ferrymq_codec::ReasonCode;
 use ferrymq_protocol::time::Instant;
 use zeroize::Zeroizing;
 
+use super::dynamic_security::DynamicSecurity;
 use super::exchanges::Exchanges;
 use super::hashing::Hashing;
 use super::login::Login;
@@ -59,6 +64,13 @@ impl Gatehouse {
     pub fn set(&self, policy: Policy) {
         let shared = &*self.shared;
         shared.hashing.set_queued(policy.logins_queued);
+        let (_, before) = self.policy();
+        for security in policy.dynamic_securities() {
+            match before.dynamic_securities().into_iter().find(|other| other.is_of(security)) {
+                Some(other) => security.follow(other),
+                None => begin_or_say(security),
+            }
+        }
         let mut current = shared.policy.write().unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(policy);
         shared.version.fetch_add(1, Ordering::Release);
@@ -135,6 +147,9 @@ impl Authority for Gatehouse {
         // The first broker that it is for stays the one.
         let _ = self.shared.changes.set(changes);
         let _ = self.shared.clock.set(clock);
+        for security in self.policy().1.dynamic_securities() {
+            security.begin()?;
+        }
         self.shared.hashing.start(self.shared.threads)
     }
 
@@ -142,9 +157,41 @@ impl Authority for Gatehouse {
         let gatehouse = self.clone();
         Box::pin(async move { gatehouse.find_out(ask).await })
     }
+
+    fn control(
+        &self,
+        request: ControlRequest,
+    ) -> Pin<Box<dyn Future<Output = Option<ControlResponse>> + Send>> {
+        let gatehouse = self.clone();
+        Box::pin(async move { gatehouse.carry_out(request).await })
+    }
 }
 
 impl Gatehouse {
+    /// Does what an administrator asks for, who was allowed to publish it.
+    async fn carry_out(&self, request: ControlRequest) -> Option<ControlResponse> {
+        if *request.topic != *DYNAMIC_SECURITY {
+            return None;
+        }
+        let (_, policy) = self.policy();
+        let security = policy.dynamic_security(&request.profile.name)?;
+        let topic = format!("{}/response", request.topic).into();
+        let execute = move || {
+            let payload = Zeroizing::new(request.payload);
+            let principal = request.principal.as_deref();
+            let username = principal.and_then(|principal| principal.username.as_deref());
+            security.execute(&payload, Who { username, client_id: &request.client_id })
+        };
+        let (payload, is_changed) = tokio::task::spawn_blocking(execute).await.ok()?;
+        if is_changed {
+            let gatehouse = self.clone();
+            // Later than the response is on its way: who has changed what concerns himself must see it
+            // before he is disconnected.
+            tokio::spawn(async move { gatehouse.tell() });
+        }
+        Some(ControlResponse { topic, payload: payload.into() })
+    }
+
     /// The next step of an exchange of AUTH packets, or the first one.
     async fn exchange(
         &self,
@@ -201,6 +248,13 @@ fn as_the_same(ask: &Ask, verdict: Verdict) -> Verdict {
     }
 }
 
+/// A reload has come so far that it cannot be refused any more.
+fn begin_or_say(security: &DynamicSecurity) {
+    if let Err(error) = security.begin() {
+        tracing::error!("{security:?} cannot be kept: {error}");
+    }
+}
+
 fn allow(principal: Principal, data: Option<Box<[u8]>>) -> Verdict {
     Verdict::Allow(Admission { data, principal: Some(Arc::new(principal)) })
 }
@@ -214,3 +268,6 @@ const fn reason_of(outcome: &Outcome) -> ReasonCode {
         Outcome::Yes(_) | Outcome::No | Outcome::NotMine => ReasonCode::NotAuthorized,
     }
 }
+
+/// Where dynamic security is administered.
+const DYNAMIC_SECURITY: &str = "$CONTROL/dynamic-security/v1";

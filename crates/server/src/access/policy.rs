@@ -9,6 +9,7 @@ use ferrymq_access::Action;
 use ferrymq_broker::{Asker, IdentitySource, Question, Verdict};
 use ferrymq_codec::ReasonCode;
 
+use super::dynamic_security::DynamicSecurity;
 use super::rights::{RightsSource, Ruling};
 use super::source::Source;
 
@@ -35,6 +36,8 @@ pub(super) struct Door {
     pub(super) sources: Vec<Arc<dyn Source>>,
     /// Who knows rights, in the order in which they are asked; nobody: everything is allowed.
     pub(super) rights: Vec<Arc<dyn RightsSource>>,
+    /// What administrators change through this listener. It is among the others too.
+    pub(super) dynamic_security: Option<Arc<DynamicSecurity>>,
 }
 
 /// What is known at once of somebody who wants to come in.
@@ -149,6 +152,26 @@ impl Policy {
         };
         doors.all(is_first).then_some(first)
     }
+
+    /// What administrators change through this listener; if it was removed, through the others.
+    pub(super) fn dynamic_security(&self, listener: &str) -> Option<Arc<DynamicSecurity>> {
+        match (self.doors.get(listener), &*self.dynamic_securities()) {
+            (Some(door), _) => door.dynamic_security.clone(),
+            (None, [only]) => Some(Arc::clone(only)),
+            (None, _) => None,
+        }
+    }
+
+    /// What administrators change, each file once.
+    pub(super) fn dynamic_securities(&self) -> Vec<&Arc<DynamicSecurity>> {
+        let mut all: Vec<&Arc<DynamicSecurity>> = Vec::new();
+        for security in self.doors.values().filter_map(|door| door.dynamic_security.as_ref()) {
+            if !all.iter().any(|other| other.is_of(security)) {
+                all.push(security);
+            }
+        }
+        all
+    }
 }
 
 impl Door {
@@ -199,6 +222,7 @@ mod tests {
             allow_anonymous: true,
             sources: Vec::new(),
             rights,
+            dynamic_security: None,
         };
         let profile =
             Arc::new(ListenerProfile { name: "gone".into(), ..ListenerProfile::default() });

@@ -14,6 +14,7 @@ use ferrymq_access::acl::{AclFile, Rules};
 use ferrymq_access::password::PasswordFile;
 
 use super::acl_file::AclFileRights;
+use super::dynamic_security::{DynamicSecurity, DynamicSecuritySettings};
 use super::password_file::PasswordFileSource;
 use super::policy::{Door, Policy};
 use super::rights::RightsSource;
@@ -48,6 +49,8 @@ pub struct DoorSettings {
     pub acl_files: Vec<PathBuf>,
     /// Users that are known elsewhere.
     pub users: UserSettings,
+    /// Where what administrators change is kept.
+    pub dynamic_security: Option<DynamicSecuritySettings>,
 }
 
 /// Files that cannot be used: everything that is wrong, each with its place.
@@ -56,7 +59,7 @@ pub struct DoorSettings {
 pub struct PolicyError(pub Vec<Mistake>);
 
 impl PolicySettings {
-    /// The files on which it depends.
+    /// The files on which it depends, but for those that the broker itself writes.
     pub fn files(&self) -> Vec<PathBuf> {
         let files =
             self.doors.iter().flat_map(|door| door.password_files.iter().chain(&door.acl_files));
@@ -77,21 +80,33 @@ impl PolicySettings {
         let mut users = Once::default();
         let mut others = Once::default();
         let mut rights = Once::default();
+        let mut dynamic = Once::default();
         let mut doors = HashMap::new();
         for door in &self.doors {
             let sources = door.password_files.iter().filter_map(|path| {
                 users.get(path, || keep_mistakes(read_users(path), &mut mistakes))
             });
             let mut sources: Vec<_> = sources.collect();
+            let dynamic_security = door.dynamic_security.as_ref().and_then(|settings| {
+                let open = || DynamicSecurity::open(settings).map(Arc::new);
+                dynamic.get(&settings.file, || keep_mistakes(open(), &mut mistakes))
+            });
+            if let Some(security) = &dynamic_security {
+                sources.push(Arc::<DynamicSecurity>::clone(security));
+            }
             let elsewhere = || keep_mistakes(read_elsewhere(&door.users), &mut mistakes);
             sources.extend(others.get(&door.users, elsewhere).into_iter().flatten());
             let rights = door.acl_files.iter().filter_map(|path| {
                 let read = || read_rights(path, self.acl_check_subscribe);
                 rights.get(path, || keep_mistakes(read(), &mut mistakes))
             });
-            let rights = rights.collect();
+            let mut rights: Vec<_> = rights.collect();
+            if let Some(security) = &dynamic_security {
+                rights.push(Arc::<DynamicSecurity>::clone(security));
+            }
             let allow_anonymous = door.allow_anonymous;
-            doors.insert(door.listener.clone(), Door { allow_anonymous, sources, rights });
+            let made = Door { allow_anonymous, sources, rights, dynamic_security };
+            doors.insert(door.listener.clone(), made);
         }
         if !mistakes.is_empty() {
             return Err(PolicyError(mistakes));

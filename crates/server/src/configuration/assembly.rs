@@ -350,12 +350,6 @@ impl Assembly {
         }
         self.security_begun |= loading == Loading::Here;
         let plugin = StockPlugin::of_file(path).ok_or_else(|| foreign(path))?;
-        if plugin == StockPlugin::DynamicSecurity {
-            return Err(
-                "dynamic security cannot be done yet, and without it everybody could come in"
-                    .into(),
-            );
-        }
         if let Some(words) = plugin.remark() {
             self.remark(origin, Weight::Warning, format!("{}: {words}", plugin.name()));
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::contents::Configuration;
 use super::listener::{ListenerSettings, Protocol};
 use super::plugins::{PluginSettings, StockPlugin};
-use crate::access::{DoorSettings, PolicySettings};
+use crate::access::{DoorSettings, DynamicSecuritySettings, PolicySettings};
 
 impl Configuration {
     /// Who may do what, at each listener.
@@ -42,7 +42,22 @@ impl Configuration {
             password_files,
             acl_files,
             users: security.users.clone(),
+            dynamic_security: self.dynamic_security(index),
         }
+    }
+}
+
+impl Configuration {
+    /// Where dynamic security is kept that works for the listener of this index; the last one holds.
+    fn dynamic_security(&self, index: usize) -> Option<DynamicSecuritySettings> {
+        let is_meant = |plugin: &&PluginSettings| {
+            plugin.plugin == StockPlugin::DynamicSecurity && plugin.is_for(index)
+        };
+        let plugin = self.plugins.iter().rfind(is_meant)?;
+        Some(DynamicSecuritySettings {
+            file: plugin.option("config_file").map(PathBuf::from)?,
+            password_init_file: plugin.option("password_init_file").map(PathBuf::from),
+        })
     }
 }
 

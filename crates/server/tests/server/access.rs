@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::peer::{Peer, Version, connect_as, publish, subscribe};
 
 /// A broker with the files that it was started with.
-struct House {
+pub(crate) struct House {
     directory: TempDir,
     server: Option<Server>,
     ports: Vec<u16>,
@@ -24,7 +24,7 @@ struct House {
 impl House {
     /// A broker with this configuration. `{}` is the directory of its files, and `PORT0`, `PORT1` …
     /// are free ports.
-    fn new(configuration: &str, files: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(configuration: &str, files: &[(&str, &str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let sockets: Vec<_> = (0..3).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
         let ports = sockets.iter().map(|socket| socket.local_addr().unwrap().port()).collect();
@@ -40,15 +40,15 @@ impl House {
         house
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).unwrap();
     }
 
-    fn configure(&self, text: &str) {
+    pub(crate) fn configure(&self, text: &str) {
         let mut text = text.replace("{}", self.directory.path().to_str().unwrap());
         for (number, port) in self.ports.iter().enumerate() {
             text = text.replace(&format!("PORT{number}"), &format!("{port} 127.0.0.1"));
@@ -62,7 +62,7 @@ impl House {
     }
 
     /// What the program does when it is told that something has changed.
-    fn reload(&self) -> Result<(), String> {
+    pub(crate) fn reload(&self) -> Result<(), String> {
         let configuration = self.read();
         let policy = configuration.policy().load().map_err(|error| error.to_string())?;
         let (limits, sockets) = (configuration.limits(), configuration.sockets());
@@ -76,7 +76,7 @@ impl House {
     }
 
     /// The reason in CONNACK for somebody who says this of himself.
-    fn knock(&self, listener: usize, version: Version, who: Credentials<'_>) -> u8 {
+    pub(crate) fn knock(&self, listener: usize, version: Version, who: Credentials<'_>) -> u8 {
         let mut peer = Peer::open(self.address(listener));
         peer.send(&connect_as(version, "client", who.0, who.1.map(str::as_bytes)));
         let packet = peer.receive().expect("CONNACK comes before the end");
@@ -85,7 +85,7 @@ impl House {
     }
 
     /// Somebody who is let in at the first listener.
-    fn enter(&self, client_id: &str, who: Credentials<'_>) -> Peer {
+    pub(crate) fn enter(&self, client_id: &str, who: Credentials<'_>) -> Peer {
         let mut peer = Peer::open(self.address(0));
         peer.send(&connect_as(Version::V5, client_id, who.0, who.1.map(str::as_bytes)));
         peer.expect_connack();
@@ -103,7 +103,7 @@ impl Drop for House {
 }
 
 /// A user name and a password.
-type Credentials<'a> = (Option<&'a str>, Option<&'a str>);
+pub(crate) type Credentials<'a> = (Option<&'a str>, Option<&'a str>);
 
 /// A line of a password file. So few iterations are for tests alone.
 fn user(name: &str, password: &str) -> String {

@@ -3,6 +3,7 @@
 
 mod access;
 mod durable_store;
+mod dynamic_security;
 #[cfg(unix)]
 mod listeners;
 mod loopback;

@@ -15,6 +15,7 @@ fn door(listener: &str, users: &[&str], rights: &[&str]) -> DoorSettings {
         password_files: paths(users),
         acl_files: paths(rights),
         users: UserSettings::default(),
+        dynamic_security: None,
     }
 }
 
