@@ -11,6 +11,7 @@
 
 pub mod acl;
 mod action;
+pub mod control;
 mod decision;
 pub mod dynamic_security;
 mod grants;

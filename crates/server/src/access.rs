@@ -11,6 +11,7 @@
 )]
 
 mod acl_file;
+mod broker_control;
 mod denials;
 mod dynamic_security;
 mod exchanges;
@@ -26,6 +27,8 @@ mod settings;
 mod source;
 pub mod sources;
 
+pub use broker_control::{BrokerControl, ListenerWords, PluginWords};
+pub(crate) use dynamic_security::DYNAMIC_SECURITY;
 pub use dynamic_security::DynamicSecuritySettings;
 pub use gate::Gate;
 pub use gatehouse::Gatehouse;

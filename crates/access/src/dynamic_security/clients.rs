@@ -5,11 +5,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::file::priority;
-use super::member::{Object, is_mqtt_text};
 use super::model::{Client, MOST_ENTRIES, Ranked, Words};
-use super::request::{Command, Done, INTERNAL_ERROR, Refusal};
 use super::session::{Page, RolesRefused, Session, listed};
 use super::written::{self, Granted};
+use crate::control::{Command, Done, INTERNAL_ERROR, Object, Refusal, is_mqtt_text};
 
 pub(super) fn create(session: &mut Session<'_>, command: &Command<'_>) -> Result<Done, Refusal> {
     let username = command.username()?;

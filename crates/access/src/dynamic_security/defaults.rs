@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 
-use super::member::Object;
 use super::model::DefaultAccess;
-use super::request::{Command, Done, Refusal};
 use super::session::Session;
+use crate::control::{Command, Done, Object, Refusal};
 
 pub(super) fn set(session: &mut Session<'_>, command: &Command<'_>) -> Result<Done, Refusal> {
     let list = command.object.list("acls").ok_or("Missing/invalid actions array")?;

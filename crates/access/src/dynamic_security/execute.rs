@@ -4,9 +4,9 @@ use super::clients;
 use super::defaults;
 use super::groups;
 use super::model::Model;
-use super::request::{Command, Done, Refusal, Responses};
 use super::roles;
 use super::session::Session;
+use crate::control::{Command, Done, Refusal, Responses};
 use crate::password::Hash;
 use crate::who::Who;
 

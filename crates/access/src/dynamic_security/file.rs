@@ -12,11 +12,11 @@ use serde_json::Value;
 use serde_json::ser::PrettyFormatter;
 
 use super::acl::{Acl, AclType, Acls};
-use super::member::Object;
 use super::model::{
     Client, DefaultAccess, Group, MOST_ENTRIES, Model, NO_PRIORITY, Ranked, Role, Words, limited,
 };
 use super::written::{self, Granted, Member};
+use crate::control::Object;
 use crate::mistake::Mistake;
 use crate::password::Hash;
 

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::file::priority;
-use super::member::Object;
 use super::model::{Group, MOST_ENTRIES, Words};
-use super::request::{Command, Done, INTERNAL_ERROR, Refusal};
 use super::session::{Page, RolesRefused, Session, listed};
 use super::written::{self, Granted, Member};
+use crate::control::{Command, Done, INTERNAL_ERROR, Object, Refusal};
 
 pub(super) fn create(session: &mut Session<'_>, command: &Command<'_>) -> Result<Done, Refusal> {
     let groupname = command.groupname()?;

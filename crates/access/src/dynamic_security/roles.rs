@@ -6,11 +6,10 @@ use serde::Serialize;
 
 use super::acl::{Acl, AclType};
 use super::file::acls;
-use super::member::is_mqtt_text;
 use super::model::{MOST_ENTRIES, Role, Words, limited};
-use super::request::{Command, Done, Refusal};
 use super::session::{Page, Session, listed};
 use super::{pattern, written};
+use crate::control::{Command, Done, Refusal, is_mqtt_text};
 
 pub(super) fn create(session: &mut Session<'_>, command: &Command<'_>) -> Result<Done, Refusal> {
     let rolename = command.rolename()?;

@@ -6,9 +6,8 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use super::file::priority;
-use super::member::{Object, is_mqtt_text};
 use super::model::{Model, Ranked};
-use super::request::{Command, Done, INTERNAL_ERROR, Refusal};
+use crate::control::{Command, Done, INTERNAL_ERROR, Object, Refusal, is_mqtt_text};
 use crate::password::Hash;
 use crate::who::Who;
 

@@ -24,6 +24,9 @@ use super::rights::{RightsSource, Ruling};
 use super::source::{Checking, Outcome, Source};
 use crate::private_file::{self, Mode};
 
+/// Where dynamic security is administered.
+pub(crate) const DYNAMIC_SECURITY: &str = "$CONTROL/dynamic-security/v1";
+
 /// Where dynamic security is kept.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct DynamicSecuritySettings {

@@ -17,7 +17,8 @@ use ferrymq_codec::ReasonCode;
 use ferrymq_protocol::time::Instant;
 use zeroize::Zeroizing;
 
-use super::dynamic_security::DynamicSecurity;
+use super::broker_control::BROKER_CONTROL;
+use super::dynamic_security::{DYNAMIC_SECURITY, DynamicSecurity};
 use super::exchanges::Exchanges;
 use super::hashing::Hashing;
 use super::login::Login;
@@ -168,19 +169,33 @@ impl Authority for Gatehouse {
 }
 
 impl Gatehouse {
-    /// Does what an administrator asks for, who was allowed to publish it.
+    /// Does what somebody asks for who was allowed to publish it.
     async fn carry_out(&self, request: ControlRequest) -> Option<ControlResponse> {
-        if *request.topic != *DYNAMIC_SECURITY {
-            return None;
-        }
         let (_, policy) = self.policy();
-        let security = policy.dynamic_security(&request.profile.name)?;
         let topic = format!("{}/response", request.topic).into();
+        let payload = match &*request.topic {
+            BROKER_CONTROL => {
+                let control = policy.broker_control.as_ref()?;
+                control.execute(&request.payload, who_asks(&request))
+            }
+            DYNAMIC_SECURITY => {
+                let security = policy.dynamic_security(&request.profile.name)?;
+                self.administer(security, request).await?
+            }
+            _ => return None,
+        };
+        Some(ControlResponse { topic, payload: payload.into() })
+    }
+
+    /// Changes dynamic security, and lets the change hold.
+    async fn administer(
+        &self,
+        security: Arc<DynamicSecurity>,
+        mut request: ControlRequest,
+    ) -> Option<Vec<u8>> {
         let execute = move || {
-            let payload = Zeroizing::new(request.payload);
-            let principal = request.principal.as_deref();
-            let username = principal.and_then(|principal| principal.username.as_deref());
-            security.execute(&payload, Who { username, client_id: &request.client_id })
+            let payload = Zeroizing::new(std::mem::take(&mut request.payload));
+            security.execute(&payload, who_asks(&request))
         };
         let (payload, is_changed) = tokio::task::spawn_blocking(execute).await.ok()?;
         if is_changed {
@@ -189,7 +204,7 @@ impl Gatehouse {
             // before he is disconnected.
             tokio::spawn(async move { gatehouse.tell() });
         }
-        Some(ControlResponse { topic, payload: payload.into() })
+        Some(payload)
     }
 
     /// The next step of an exchange of AUTH packets, or the first one.
@@ -255,6 +270,12 @@ fn begin_or_say(security: &DynamicSecurity) {
     }
 }
 
+fn who_asks(request: &ControlRequest) -> Who<'_> {
+    let principal = request.principal.as_deref();
+    let username = principal.and_then(|principal| principal.username.as_deref());
+    Who { username, client_id: &request.client_id }
+}
+
 fn allow(principal: Principal, data: Option<Box<[u8]>>) -> Verdict {
     Verdict::Allow(Admission { data, principal: Some(Arc::new(principal)) })
 }
@@ -268,6 +289,3 @@ const fn reason_of(outcome: &Outcome) -> ReasonCode {
         Outcome::Yes(_) | Outcome::No | Outcome::NotMine => ReasonCode::NotAuthorized,
     }
 }
-
-/// Where dynamic security is administered.
-const DYNAMIC_SECURITY: &str = "$CONTROL/dynamic-security/v1";

@@ -9,6 +9,7 @@ use ferrymq_access::Action;
 use ferrymq_broker::{Asker, IdentitySource, Question, Verdict};
 use ferrymq_codec::ReasonCode;
 
+use super::broker_control::BrokerControl;
 use super::dynamic_security::DynamicSecurity;
 use super::rights::{RightsSource, Ruling};
 use super::source::Source;
@@ -20,6 +21,8 @@ pub struct Policy {
     pub(super) doors: HashMap<Box<str>, Door>,
     /// What all client identifiers begin with.
     pub(super) client_id_prefix: Option<Box<str>>,
+    /// What the broker tells of itself to those who may ask it; `None`: nothing.
+    pub(super) broker_control: Option<Arc<BrokerControl>>,
     /// How many passwords may wait to be checked.
     pub(super) logins_queued: usize,
     /// How long one of them may wait.

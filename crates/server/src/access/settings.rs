@@ -14,6 +14,7 @@ use ferrymq_access::acl::{AclFile, Rules};
 use ferrymq_access::password::PasswordFile;
 
 use super::acl_file::AclFileRights;
+use super::broker_control::BrokerControl;
 use super::dynamic_security::{DynamicSecurity, DynamicSecuritySettings};
 use super::password_file::PasswordFileSource;
 use super::policy::{Door, Policy};
@@ -30,6 +31,8 @@ pub struct PolicySettings {
     pub client_id_prefix: Option<Box<str>>,
     /// Whether ACL files are asked when somebody subscribes.
     pub acl_check_subscribe: bool,
+    /// What the broker tells of itself to those who may ask it; `None`: nothing.
+    pub broker_control: Option<BrokerControl>,
     /// How many passwords may wait to be checked.
     pub logins_queued: usize,
     /// How long one of them may wait.
@@ -114,6 +117,7 @@ impl PolicySettings {
         Ok(Policy {
             doors,
             client_id_prefix: self.client_id_prefix.clone(),
+            broker_control: self.broker_control.clone().map(Arc::new),
             logins_queued: self.logins_queued,
             patience: self.patience,
         })

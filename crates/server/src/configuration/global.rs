@@ -29,6 +29,8 @@ pub struct Global {
     pub password_threads: Option<NonZeroU16>,
     /// How many passwords may wait to be checked.
     pub logins_queued: usize,
+    /// Whether the broker tells of itself on `$CONTROL/broker/v1`.
+    pub enable_control_api: bool,
     /// Whether a retained message is sent only if its publisher could still publish it.
     pub check_retain_source: bool,
     /// What all client identifiers must begin with.
@@ -124,6 +126,7 @@ impl Global {
             acl_check_subscribe: true,
             password_threads: None,
             logins_queued: 1024,
+            enable_control_api: false,
             check_retain_source: true,
             clientid_prefixes: None,
             user: None,

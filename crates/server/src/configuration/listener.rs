@@ -202,6 +202,24 @@ impl Value for Option<MountPoint> {
     }
 }
 
+impl Protocol {
+    /// What programs are told that it is.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mqtt => "mqtt",
+            Self::Websockets => "websockets",
+            Self::HttpApi => "httpapi",
+        }
+    }
+}
+
+impl TlsFiles {
+    /// Whether the listener speaks TLS.
+    pub(super) const fn is_on(&self) -> bool {
+        self.certfile.is_some() && self.keyfile.is_some()
+    }
+}
+
 impl Value for Protocol {
     fn read(&mut self, text: &str) -> Result<(), WrongValue> {
         *self = match text {

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use super::contents::Configuration;
-use super::listener::{ListenerSettings, Protocol};
+use super::listener::{Endpoint, ListenerSettings, Protocol};
 use super::plugins::{PluginSettings, StockPlugin};
-use crate::access::{DoorSettings, DynamicSecuritySettings, PolicySettings};
+use crate::access::{
+    BrokerControl, DYNAMIC_SECURITY, DoorSettings, DynamicSecuritySettings, ListenerWords,
+    PluginWords, PolicySettings,
+};
 
 impl Configuration {
     /// Who may do what, at each listener.
@@ -16,6 +19,7 @@ impl Configuration {
             doors: served.map(|(index, on)| self.door(index, on)).collect(),
             client_id_prefix: self.global.clientid_prefixes.as_deref().map(Box::from),
             acl_check_subscribe: self.global.acl_check_subscribe,
+            broker_control: self.global.enable_control_api.then(|| self.broker_control()),
             logins_queued: self.global.logins_queued,
             patience: self.global.limits.answer_timeout,
         }
@@ -58,6 +62,46 @@ impl Configuration {
             file: plugin.option("config_file").map(PathBuf::from)?,
             password_init_file: plugin.option("password_init_file").map(PathBuf::from),
         })
+    }
+}
+
+impl Configuration {
+    /// What the broker tells of itself.
+    fn broker_control(&self) -> BrokerControl {
+        let listener = |on: &ListenerSettings| {
+            let (port, address, path) = match &on.endpoint {
+                Endpoint::Tcp { port, host } => (*port, host.as_deref(), None),
+                Endpoint::Loopback { port } => (*port, Some("localhost"), None),
+                Endpoint::Unix(path) => (0, None, Some(path.to_string_lossy().into())),
+            };
+            ListenerWords {
+                port,
+                protocol: on.protocol.as_str(),
+                socket_path: path,
+                bind_address: address.map(Box::from),
+                tls: on.tls.is_on(),
+            }
+        };
+        let plugin = |name, control_endpoints| PluginWords {
+            name,
+            version: self.persona.version(),
+            control_endpoints,
+        };
+        let mut plugins: Vec<_> = self
+            .plugins
+            .iter()
+            .filter_map(|settings| match settings.plugin {
+                StockPlugin::PasswordFile => Some(plugin("password-file", &[][..])),
+                StockPlugin::AclFile => Some(plugin("acl-file", &[])),
+                StockPlugin::DynamicSecurity => {
+                    Some(plugin("dynamic-security", &[DYNAMIC_SECURITY]))
+                }
+                // Nothing is done in their place.
+                StockPlugin::PersistSqlite | StockPlugin::SparkplugAware => None,
+            })
+            .collect();
+        plugins.dedup();
+        BrokerControl { listeners: self.listeners.iter().map(listener).collect(), plugins }
     }
 }
 

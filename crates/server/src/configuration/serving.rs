@@ -205,16 +205,8 @@ impl Configuration {
                     object.insert("port".into(), (*port).into())
                 }
             };
-            let protocol = match on.protocol {
-                Protocol::Mqtt => "mqtt",
-                Protocol::Websockets => "websockets",
-                Protocol::HttpApi => "httpapi",
-            };
-            object.insert("protocol".into(), protocol.into());
-            object.insert(
-                "tls".into(),
-                (on.tls.certfile.is_some() && on.tls.keyfile.is_some()).into(),
-            );
+            object.insert("protocol".into(), on.protocol.as_str().into());
+            object.insert("tls".into(), on.tls.is_on().into());
             object.insert("mtls".into(), on.tls.require_certificate.into());
             object.insert("allow_anonymous".into(), self.allows_anonymous(on).into());
             Value::Object(object)

@@ -71,7 +71,7 @@ impl House {
         self.server.as_ref().unwrap().reload(reload).map_err(|error| error.to_string())
     }
 
-    fn address(&self, listener: usize) -> SocketAddr {
+    pub(crate) fn address(&self, listener: usize) -> SocketAddr {
         SocketAddr::from(([127, 0, 0, 1], self.ports[listener]))
     }
 

@@ -1,9 +1,7 @@
 //! The broker as a whole, and its log.
 
 use super::kinds::{PATH, SWITCH, TEXT, count, seconds};
-use crate::configuration::option::{
-    Beginning, Group, OptionDefinition, Section, State, begins, global, noted,
-};
+use crate::configuration::option::{Beginning, Group, OptionDefinition, begins, global};
 use crate::configuration::value::{Kind, Whole};
 
 pub(super) const OPTIONS: &[OptionDefinition] = &[
@@ -30,9 +28,11 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
         &mut global.limits.sys_interval
     })
     .does("How often the topics under $SYS are published. 0: never."),
-    noted("enable_control_api", Group::General, SWITCH, Section::Global)
-        .state_is(State::Later("$CONTROL topics come with users and roles"))
-        .does("Answers requests on topics under $CONTROL/broker."),
+    global("enable_control_api", Group::General, SWITCH, |global| &mut global.enable_control_api)
+        .does(
+            "Answers listListeners and listPlugins on the topic $CONTROL/broker/v1, to those whose \
+             rights let them publish there; where nobody says anything of rights that is everybody.",
+        ),
 ];
 
 pub(super) const LOGGING: &[OptionDefinition] = &[

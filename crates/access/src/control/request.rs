@@ -1,6 +1,4 @@
-//! Requests to `$CONTROL/…` and the responses to them: lists of commands as JSON.
-//!
-//! What a request means is no business of this module, only how it and its response are written.
+//! How requests and responses are written.
 
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
@@ -10,15 +8,15 @@ use zeroize::Zeroize;
 use super::member::Object;
 
 /// One command of a request.
-pub(super) struct Command<'a> {
-    /// What is to be done, as it was written.
-    pub(super) name: &'a str,
+pub struct Command<'a> {
+    /// What is to be done, as it was written: in capitals or not.
+    pub name: &'a str,
     /// With what.
-    pub(super) object: Object<'a>,
+    pub(crate) object: Object<'a>,
 }
 
 /// What comes of a command that succeeds.
-pub(super) enum Done {
+pub enum Done {
     /// Something is different now.
     Changed,
     /// An answer, by the name that the command really has.
@@ -26,11 +24,11 @@ pub(super) enum Done {
 }
 
 /// Why a command fails, in Mosquitto's words.
-pub(super) type Refusal = &'static str;
+pub type Refusal = &'static str;
 
 /// The responses to the commands of a request.
 #[derive(Serialize)]
-pub(super) struct Responses {
+pub struct Responses {
     responses: Vec<Response>,
 }
 
@@ -49,7 +47,7 @@ struct Response {
 
 impl Responses {
     /// Has each command of a request carried out, until one cannot be understood.
-    pub(super) fn to(
+    pub fn to(
         request: &[u8],
         mut execute: impl FnMut(&Command<'_>) -> Result<Done, Refusal>,
     ) -> Self {
@@ -70,7 +68,7 @@ impl Responses {
     }
 
     /// The same, if nothing could be kept of what was changed.
-    pub(super) fn not_kept(mut self) -> Self {
+    pub(crate) fn not_kept(mut self) -> Self {
         for response in self.responses.iter_mut().filter(|response| response.is_change) {
             response.error = Some(INTERNAL_ERROR);
         }
@@ -78,7 +76,7 @@ impl Responses {
     }
 
     /// The payload of the response.
-    pub(super) fn to_json(&self) -> Vec<u8> {
+    pub fn to_json(&self) -> Vec<u8> {
         let json = serde_json::to_vec(self);
         debug_assert!(json.is_ok(), "texts can be written into memory");
         json.unwrap_or_default()
@@ -128,8 +126,12 @@ impl Response {
 }
 
 impl Done {
-    /// An answer made of this.
-    pub(super) fn told(name: &'static str, data: &impl Serialize) -> Result<Self, Refusal> {
+    /// An answer made of this, by the name that the command really has.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be written as JSON.
+    pub fn told(name: &'static str, data: &impl Serialize) -> Result<Self, Refusal> {
         to_raw_value(data).map(|data| Self::Told(name, data)).map_err(|_| INTERNAL_ERROR)
     }
 }
@@ -153,4 +155,4 @@ fn ignoring_case<'a>(tree: &'a mut Map<String, Value>, name: &str) -> Option<&'a
 }
 
 /// What nobody who asks can do anything about.
-pub(super) const INTERNAL_ERROR: Refusal = "Internal error";
+pub(crate) const INTERNAL_ERROR: Refusal = "Internal error";

@@ -4,32 +4,32 @@ use serde_json::{Map, Value};
 
 /// An object of JSON from a file or a request.
 #[derive(Clone, Copy)]
-pub(super) struct Object<'a>(&'a Map<String, Value>);
+pub(crate) struct Object<'a>(&'a Map<String, Value>);
 
 /// A member that is not there, or is something else than what it must be.
-pub(super) struct Unfit;
+pub(crate) struct Unfit;
 
 impl<'a> Object<'a> {
-    pub(super) fn new(value: &'a Value) -> Option<Self> {
+    pub(crate) fn new(value: &'a Value) -> Option<Self> {
         value.as_object().map(Self)
     }
 
     /// The text of a member that must be there.
-    pub(super) fn text(self, name: &str) -> Result<&'a str, Unfit> {
+    pub(crate) fn text(self, name: &str) -> Result<&'a str, Unfit> {
         self.member(name).and_then(Value::as_str).ok_or(Unfit)
     }
 
     /// The text of a member that may be missing, but not be something else.
-    pub(super) fn text_if_there(self, name: &str) -> Result<Option<&'a str>, Unfit> {
+    pub(crate) fn text_if_there(self, name: &str) -> Result<Option<&'a str>, Unfit> {
         self.member(name).map(|value| value.as_str().ok_or(Unfit)).transpose()
     }
 
-    pub(super) fn flag(self, name: &str) -> Option<bool> {
+    pub(crate) fn flag(self, name: &str) -> Option<bool> {
         self.member(name)?.as_bool()
     }
 
     /// The number of a member; `default` where there is none. It is cut off as C cuts it off.
-    pub(super) fn number(self, name: &str, default: i32) -> i32 {
+    pub(crate) fn number(self, name: &str, default: i32) -> i32 {
         self.member(name).and_then(Value::as_f64).map_or(default, |number| {
             #[expect(clippy::cast_possible_truncation, reason = "the cast stops at both ends")]
             let number = number as i32;
@@ -38,20 +38,20 @@ impl<'a> Object<'a> {
     }
 
     /// A number that is never negative, such as a counter.
-    pub(super) fn counter(self, name: &str) -> u64 {
+    pub(crate) fn counter(self, name: &str) -> u64 {
         self.member(name).and_then(Value::as_u64).unwrap_or_default()
     }
 
-    pub(super) fn object(self, name: &str) -> Option<Self> {
+    pub(crate) fn object(self, name: &str) -> Option<Self> {
         Self::new(self.member(name)?)
     }
 
     /// The elements of a member that is a list.
-    pub(super) fn list(self, name: &str) -> Option<&'a [Value]> {
+    pub(crate) fn list(self, name: &str) -> Option<&'a [Value]> {
         self.member(name)?.as_array().map(Vec::as_slice)
     }
 
-    pub(super) fn member(self, name: &str) -> Option<&'a Value> {
+    pub(crate) fn member(self, name: &str) -> Option<&'a Value> {
         let ignoring_case = || {
             let mut members = self.0.iter();
             members.find(|(other, _)| other.eq_ignore_ascii_case(name)).map(|(_, value)| value)
@@ -62,7 +62,7 @@ impl<'a> Object<'a> {
 
 /// Whether a text may be a user name, client identifier or topic in the eyes of Mosquitto: short
 /// enough, and without control characters and characters that are none.
-pub(super) fn is_mqtt_text(text: &str) -> bool {
+pub(crate) fn is_mqtt_text(text: &str) -> bool {
     let forbidden = |c: char| {
         let code = u32::from(c);
         c.is_control() || (0xFDD0..=0xFDEF).contains(&code) || code & 0xFFFE == 0xFFFE
