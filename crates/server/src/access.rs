@@ -16,6 +16,7 @@ mod denials;
 mod dynamic_security;
 mod exchanges;
 mod fair_queue;
+mod file;
 mod gate;
 mod gatehouse;
 mod hashing;

@@ -19,6 +19,7 @@ use ferrymq_access::{Action, Mistake, Who};
 use ferrymq_broker::{Asker, Principal};
 use zeroize::Zeroizing;
 
+use super::file::{fits, read_bytes};
 use super::login::Login;
 use super::rights::{RightsSource, Ruling};
 use super::source::{Checking, Outcome, Source};
@@ -60,7 +61,7 @@ impl DynamicSecurity {
     pub(super) fn open(settings: &DynamicSecuritySettings) -> Result<Self, Vec<Mistake>> {
         let path = &settings.file;
         let name = path.display().to_string();
-        let (model, first) = match fs::read(path) {
+        let (model, first) = match read_bytes(path) {
             Ok(bytes) => (parse(&name, &bytes).map_err(|mistake| vec![mistake])?, None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let (model, first) = make(settings).map_err(|words| wrong(&name, words))?;
@@ -89,7 +90,7 @@ impl DynamicSecurity {
             private_file::replace(&beside, passwords.as_bytes(), Mode::Private)?;
             tracing::info!("the passwords of its users are in {}", beside.display());
         }
-        private_file::replace(&self.path, &shared.model().to_json(), Mode::Private)?;
+        self.keep(&shared.model())?;
         *first = None;
         Ok(())
     }
@@ -100,7 +101,7 @@ impl DynamicSecurity {
         let shared = before.shared();
         let changing = shared.changing();
         let name = self.path.display().to_string();
-        let read = fs::read(&self.path).map_err(|error| {
+        let read = read_bytes(&self.path).map_err(|error| {
             Mistake::new(&name, 0, format!("it cannot be read, and stays as it was: {error}"))
         });
         match read.and_then(|bytes| parse(&name, &bytes)) {
@@ -127,7 +128,7 @@ impl DynamicSecurity {
         let mut model = Model::clone(&shared.model());
         let executed = model.execute(request, who, &mut make_hash);
         if executed.is_changed
-            && let Err(error) = private_file::replace(&self.path, &model.to_json(), Mode::Private)
+            && let Err(error) = self.keep(&model)
         {
             let path = self.path.display();
             tracing::error!("{path} cannot be written, so that nothing was changed: {error}");
@@ -141,6 +142,13 @@ impl DynamicSecurity {
         }
         drop(changing);
         (executed.response(), executed.is_changed)
+    }
+
+    /// Writes the file.
+    fn keep(&self, model: &Model) -> io::Result<()> {
+        let bytes = model.to_json();
+        fits(&bytes)?;
+        private_file::replace(&self.path, &bytes, Mode::Private)
     }
 
     fn model(&self) -> Arc<Model> {

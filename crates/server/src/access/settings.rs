@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::fs::File;
 use std::hash::Hash;
-use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +14,7 @@ use ferrymq_access::password::PasswordFile;
 use super::acl_file::AclFileRights;
 use super::broker_control::BrokerControl;
 use super::dynamic_security::{DynamicSecurity, DynamicSecuritySettings};
+use super::file::read_bytes;
 use super::password_file::PasswordFileSource;
 use super::policy::{Door, Policy};
 use super::rights::RightsSource;
@@ -170,18 +169,7 @@ fn read(path: &Path) -> Result<(String, Vec<u8>), Vec<Mistake>> {
     let name = path.display().to_string();
     let wrong = |words: String| vec![Mistake::new(&name, 0, words)];
     let bytes = read_bytes(path).map_err(|error| wrong(format!("it cannot be read: {error}")))?;
-    if bytes.len() as u64 > MAXIMUM_FILE_BYTES {
-        let words =
-            format!("it is longer than {MAXIMUM_FILE_BYTES} bytes; it must be another file");
-        return Err(wrong(words));
-    }
     Ok((name, bytes))
-}
-
-fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MAXIMUM_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// Whoever can read the hashes can try passwords at leisure.
@@ -201,6 +189,3 @@ fn lines(mistakes: &[Mistake]) -> String {
     let lines: Vec<String> = mistakes.iter().map(Mistake::to_string).collect();
     lines.join("\n")
 }
-
-/// The longest file: room for about half a million users.
-const MAXIMUM_FILE_BYTES: u64 = 128 << 20;
