@@ -49,9 +49,7 @@ impl Configuration {
             dynamic_security: self.dynamic_security(index),
         }
     }
-}
 
-impl Configuration {
     /// Where dynamic security is kept that works for the listener of this index; the last one holds.
     fn dynamic_security(&self, index: usize) -> Option<DynamicSecuritySettings> {
         let is_meant = |plugin: &&PluginSettings| {
@@ -63,9 +61,7 @@ impl Configuration {
             password_init_file: plugin.option("password_init_file").map(PathBuf::from),
         })
     }
-}
 
-impl Configuration {
     /// What the broker tells of itself.
     fn broker_control(&self) -> BrokerControl {
         let listener = |on: &ListenerSettings| {
