@@ -74,7 +74,9 @@ impl Site {
         ]);
         command.arg("dynsec").args(words.split(' '));
         let (_, said) = Program::start(&mut command).finish(PATIENCE * 2);
-        let said = said.into_iter().map(|(_, line)| line.trim_end().to_owned());
+        // Columns are of other widths in other versions.
+        let joined = |line: String| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let said = said.into_iter().map(|(_, line)| joined(line));
         // Debian's tool warns of passwords that are sent in plain text, on loopback too.
         let is_warning =
             |line: &str| line.starts_with("Warning:") || line.starts_with("This means");
@@ -152,18 +154,13 @@ const COMMANDS: &[(&str, &[&str])] = &[
     ("setClientId kim kim-id", &[]),
     (
         "getClient kim",
-        &[
-            "Username: kim",
-            "Clientid: kim-id",
-            "Roles:    r (priority: 3)",
-            "Groups:   g (priority: 4)",
-        ],
+        &["Username: kim", "Clientid: kim-id", "Roles: r (priority: 3)", "Groups: g (priority: 4)"],
     ),
     ("setClientId kim", &[]),
     ("setClientPassword lee pw", &[]),
     ("getClient lee", &["Username: lee", "Clientid: lee-id"]),
     ("getClient no", &["getClient: Error: Client not found"]),
-    ("getGroup g", &["Groupname: g", "Roles:     other (priority: 2)", "Clients:   kim"]),
+    ("getGroup g", &["Groupname: g", "Roles: other (priority: 2)", "Clients: kim"]),
     ("deleteClient lee", &[]),
     ("listClients", &["admin", "kim"]),
     ("listClients 1 1", &["kim"]),
@@ -173,18 +170,18 @@ const COMMANDS: &[(&str, &[&str])] = &[
         "getRole r",
         &[
             "Rolename: r",
-            "ACLs:     publishClientSend    : deny  : quay/x (priority: 7)",
-            "          publishClientSend    : allow : quay/# (priority: 5)",
+            "ACLs: publishClientSend : deny : quay/x (priority: 7)",
+            "publishClientSend : allow : quay/# (priority: 5)",
         ],
     ),
     ("setDefaultACLAccess subscribe allow", &[]),
     (
         "getDefaultACLAccess",
         &[
-            "publishClientSend    : deny",
+            "publishClientSend : deny",
             "publishClientReceive : allow",
-            "subscribe            : allow",
-            "unsubscribe          : allow",
+            "subscribe : allow",
+            "unsubscribe : allow",
         ],
     ),
 ];
