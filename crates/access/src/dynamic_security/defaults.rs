@@ -9,7 +9,7 @@ use crate::control::{Command, Done, Object, Refusal};
 pub(super) fn set(session: &mut Session<'_>, command: &Command<'_>) -> Result<Done, Refusal> {
     let list = command.object.list("acls").ok_or("Missing/invalid actions array")?;
     for action in list.iter().filter_map(Object::new) {
-        let (Ok(acl_type), Some(allow)) = (action.text("acltype"), action.flag("allow")) else {
+        let (Ok(acl_type), Some(allow)) = (action.text("acltype"), is_allowed(action)) else {
             continue;
         };
         if let Some((name, switch)) = switch(&mut session.model.default_access, acl_type) {
@@ -64,6 +64,16 @@ pub(super) fn details(session: &mut Session<'_>, _: &Command<'_>) -> Result<Done
         change_index: model.change_index,
     };
     Done::told("getDetails", &details)
+}
+
+/// What is said of a switch. The tool of Mosquitto 2.0 says it in another way, which the plugin takes
+/// for nothing at all; whoever uses that tool means what it says.
+fn is_allowed(action: Object<'_>) -> Option<bool> {
+    action.flag("allow").or_else(|| match action.text("access") {
+        Ok("allow") => Some(true),
+        Ok("deny") => Some(false),
+        _ => None,
+    })
 }
 
 /// The switch with this name, in capitals or not.

@@ -72,16 +72,20 @@ fn default_access_is_told_and_set() {
                 r#"{"command":"SETDEFAULTACLACCESS"}"#,
             ),
             (
+                r#"{"command":"setDefaultACLAccess","acls":[{"acltype":"publishClientSend","access":"allow"},{"acltype":"publishClientReceive","access":"deny"},{"acltype":"unsubscribe","access":"?"}]}"#,
+                r#"{"command":"setDefaultACLAccess"}"#,
+            ),
+            (
                 r#"{"command":"setDefaultACLAccess"}"#,
                 r#"{"command":"setDefaultACLAccess","error":"Missing/invalid actions array"}"#,
             ),
             (
                 r#"{"command":"getdefaultaclaccess","correlationData":"a"}"#,
-                r#"{"command":"getDefaultACLAccess","data":{"acls":[{"acltype":"publishClientSend","allow":false},{"acltype":"publishClientReceive","allow":true},{"acltype":"subscribe","allow":true},{"acltype":"unsubscribe","allow":true}]},"correlationData":"a"}"#,
+                r#"{"command":"getDefaultACLAccess","data":{"acls":[{"acltype":"publishClientSend","allow":true},{"acltype":"publishClientReceive","allow":false},{"acltype":"subscribe","allow":true},{"acltype":"unsubscribe","allow":true}]},"correlationData":"a"}"#,
             ),
             (
                 r#"{"command":"getDetails"}"#,
-                r#"{"command":"getDetails","data":{"clientCount":1,"groupCount":0,"roleCount":1,"changeIndex":1}}"#,
+                r#"{"command":"getDetails","data":{"clientCount":1,"groupCount":0,"roleCount":1,"changeIndex":2}}"#,
             ),
         ],
     );
