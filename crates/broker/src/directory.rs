@@ -25,7 +25,7 @@ use crate::limits::Limits;
 use crate::message::{Lifetime, Message};
 use crate::metrics::Metrics;
 use crate::retained_table::{Cursor, RetainedTable};
-use crate::route::{Route, Target};
+use crate::route::{GroupRoute, Route, Target};
 use crate::subscriptions::{Subscription, Subscriptions};
 
 /// What the shards of a broker share.
@@ -241,6 +241,11 @@ impl Directory {
     /// The next member of a shared subscription in turn, but not `except`.
     pub(crate) fn pick(&self, group: GroupNumber, except: SessionNumber) -> Option<Target> {
         self.subscriptions.read().unwrap_or_else(PoisonError::into_inner).pick(group, except)
+    }
+
+    /// A group as it is now.
+    pub(crate) fn group(&self, group: GroupNumber) -> Option<GroupRoute> {
+        self.subscriptions.read().unwrap_or_else(PoisonError::into_inner).group(group)
     }
 
     /// Replaces what is retained for a topic, or clears it. Where there is no room for the new

@@ -44,6 +44,8 @@ pub struct Shared {
     pub(crate) number: Option<RecordNumber>,
     pub(crate) group: GroupNumber,
     pub(crate) target: Target,
+    /// Shards of which no member may have it.
+    pub(crate) passed: Vec<ShardIndex>,
 }
 
 impl Mail {

@@ -248,15 +248,17 @@ impl Shard {
     /// The member of a shared subscription whose turn it is. Those of this shard that may not have the
     /// message are passed over; those of others are asked about there.
     fn pick<'r>(&mut self, group: &'r GroupRoute, parcel: &Parcel<'_>) -> Option<&'r Target> {
-        for _ in 0..group.members.len() {
-            let target = group.pick()?;
-            let is_here = target.session.shard == self.index;
-            if !is_here || self.may_receive(target.session, parcel.topic()) {
-                return Some(target);
-            }
+        if self.effects.permissions.is_open() {
+            return group.pick();
         }
-        self.effects.metrics().access_withheld.add(1);
-        None
+        let topic = parcel.topic();
+        let found = group.in_turn().find(|target| {
+            target.session.shard != self.index || self.may_receive(target.session, topic)
+        });
+        if found.is_none() {
+            self.effects.metrics().access_withheld.add(1);
+        }
+        found
     }
 
     /// Delivers to the member of a shared subscription whose turn it is.
@@ -273,7 +275,8 @@ impl Shard {
         } else {
             let message = Arc::clone(parcel.message());
             let shard = target.session.shard;
-            let shared = Box::new(Shared { message, number, group, target: target.clone() });
+            let (target, passed) = (target.clone(), Vec::new());
+            let shared = Box::new(Shared { message, number, group, target, passed });
             self.effects.outbox.post(shard, Mail::DeliverShared(shared));
         }
     }
@@ -298,13 +301,75 @@ impl Shard {
 
     /// A message for a member of a shared subscription, from a publisher on another shard.
     pub(crate) fn deliver_shared(&mut self, shared: Shared, now: Instant) {
-        let Shared { message, number, group, target } = shared;
-        let mut parcel = Parcel::owned(&message);
-        if !self.may_receive(target.session, message.topic()) {
-            self.withhold(&target, &parcel, number);
+        if self.may_receive(shared.target.session, shared.message.topic()) {
+            let Shared { message, number, group, target, .. } = shared;
+            self.deliver_to_member(group, &target, &mut Parcel::owned(&message), number, now);
+        } else {
+            self.pass_on(shared, now);
+        }
+    }
+
+    /// Gives a message of a shared subscription, whose member may not have it, to one of this shard
+    /// that may or, if there is none, to a shard that was not asked yet.
+    fn pass_on(&mut self, shared: Shared, now: Instant) {
+        let Shared { message, number, group, target: from, mut passed } = shared;
+        let members = self.directory.group(group);
+        let mut in_turn = members.iter().flat_map(GroupRoute::in_turn);
+        let found = in_turn.find(|member| {
+            member.session.shard == self.index && self.may_receive(member.session, message.topic())
+        });
+        if let Some(target) = found {
+            let number = self.hand_over(&message, number, group, &from, target);
+            self.deliver_to_member(group, target, &mut Parcel::owned(&message), number, now);
             return;
         }
-        self.deliver_to_member(group, &target, &mut parcel, number, now);
+        passed.push(self.index);
+        let mut in_turn = members.iter().flat_map(GroupRoute::in_turn);
+        let Some(target) = in_turn.find(|member| !passed.contains(&member.session.shard)) else {
+            self.withhold(&from, &Parcel::owned(&message), number);
+            return;
+        };
+        let number = self.hand_over(&message, number, group, &from, target);
+        let (shard, target) = (target.session.shard, target.clone());
+        let shared = Box::new(Shared { message, number, group, target, passed });
+        self.effects.outbox.post(shard, Mail::DeliverShared(shared));
+    }
+
+    /// Records that a message is owed to another member than before, who may have been owed a record
+    /// of it; returns the number of the record that the other one is owed.
+    fn hand_over(
+        &mut self,
+        message: &Arc<Message>,
+        number: Option<RecordNumber>,
+        group: GroupNumber,
+        from: &Target,
+        target: &Target,
+    ) -> Option<RecordNumber> {
+        let publication = message.publication();
+        let qos_for = |target: &Target| {
+            let wish = target.wish(publication.publisher);
+            wish.map_or(QoS::AtMostOnce, |wish| wish.qos(publication.qos))
+        };
+        let was_owed = number.filter(|_| from.durable && qos_for(from) != QoS::AtMostOnce);
+        let (from, qos) = (from.session.number, qos_for(target));
+        let durability = self.limits.durability_for(publication.topic, qos);
+        let wish = target
+            .wish(publication.publisher)
+            .filter(|_| target.durable && qos != QoS::AtMostOnce && durability != Durability::None);
+        let Some(wish) = wish else {
+            self.effects.settle(from, was_owed);
+            return None;
+        };
+        let retain = wish.retain(publication.retain);
+        let to = stored_target(target, wish, qos, retain, Some(group));
+        let Some(message) = was_owed else {
+            let message = Arc::clone(message);
+            return Some(self.effects.record(Record::Message { message, targets: vec![to] }));
+        };
+        let weight = load(&publication, qos).weight_bits();
+        self.effects.record(Record::Reassigned { message, from, to, weight });
+        self.rounds.reassigned(message, from);
+        Some(message)
     }
 
     /// A stored message of a shared subscription, whose member has ended.
@@ -351,7 +416,8 @@ impl Shard {
                     let targets = vec![stored_target(&target, wish, qos, false, Some(group))];
                     self.effects.record(Record::Message { message: Arc::clone(&message), targets })
                 });
-                Mail::DeliverShared(Box::new(Shared { message, number, group, target }))
+                let passed = Vec::new();
+                Mail::DeliverShared(Box::new(Shared { message, number, group, target, passed }))
             }
         };
         self.post(session.shard, mail, now);

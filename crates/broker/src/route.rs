@@ -78,6 +78,17 @@ impl GroupRoute {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         self.members.get(turn.checked_rem(count)?)
     }
+
+    /// All members, beginning with the one that is next: first the connected ones, then the others.
+    pub(crate) fn in_turn(&self) -> impl Iterator<Item = &Target> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let (connected, away) = self.members.split_at(self.connected.min(self.members.len()));
+        [connected, away].into_iter().flat_map(move |members| {
+            let next = turn.checked_rem(members.len()).unwrap_or_default();
+            let (before, from) = members.split_at(next);
+            from.iter().chain(before)
+        })
+    }
 }
 
 impl Target {

@@ -533,24 +533,95 @@ fn verdict_on_one_client_is_not_taken_for_another() {
     }
 }
 
+/// Clients whose names begin with `bad` may receive nothing.
+fn only_the_good(asker: &Asker<'_>, question: &Question<'_>) -> Option<Verdict> {
+    let denied = matches!(question, Question::Receive { .. }) && asker.client_id.starts_with("bad");
+    Some(if denied { DENIED } else { Verdict::YES })
+}
+
+/// Members of a group, whose homes are on all shards.
+fn members(world: &mut World, names: &str, count: usize, of: fn(&mut Connecting)) -> Vec<Client> {
+    let names = (0..count).map(|number| format!("{names}-{number}"));
+    let join = |name: String| {
+        let member = world.connect(&name, of);
+        world.subscribe(member, "$share/group/#", QoS::ExactlyOnce);
+        member
+    };
+    names.map(join).collect()
+}
+
+/// Publishes so many messages, from clients on all shards.
+fn publish_everywhere(world: &mut World, count: usize, qos: QoS) -> Vec<String> {
+    let publishers: [Client; 6] =
+        std::array::from_fn(|number| world.connect(&format!("publisher-{number}"), |_| {}));
+    let payloads: Vec<String> = (0..count).map(|number| format!("{number:03}")).collect();
+    for (payload, publisher) in payloads.iter().zip(publishers.into_iter().cycle()) {
+        publish(world, publisher, "t", payload, qos);
+    }
+    for publisher in publishers {
+        world.cut(publisher);
+    }
+    payloads
+}
+
+const SPEAKING: fn(&mut Connecting) = |_| {};
+const LASTING: fn(&mut Connecting) = |with| lasting(Version::V5)(with);
+
 #[test]
 fn member_of_a_group_that_may_not_have_a_message_is_passed_over() {
-    let (mut world, _) = judged(1, |asker, question| {
-        let denied =
-            matches!(question, Question::Receive { .. }) && asker.client_id.starts_with("bad");
-        Some(if denied { DENIED } else { Verdict::YES })
-    });
-    let members = ["bad-1", "good", "bad-2"].map(|client_id| {
-        let member = world.connect(client_id, lasting(Version::V5));
-        world.subscribe(member, "$share/group/#", QoS::AtLeastOnce);
-        member
-    });
-    let publisher = world.connect("publisher", |_| {});
-    for number in 0..6 {
-        publish(&mut world, publisher, "t", &number.to_string(), QoS::AtLeastOnce);
+    for (shards, good, qos) in [1, 3]
+        .into_iter()
+        .flat_map(|shards| [1, 4].map(|good| (shards, good)))
+        .flat_map(|(shards, good)| QOS.map(|qos| (shards, good, qos)))
+    {
+        for (of_good, of_bad) in
+            [(SPEAKING, SPEAKING), (SPEAKING, LASTING), (LASTING, SPEAKING), (LASTING, LASTING)]
+        {
+            let mut world = judged(shards, only_the_good).0;
+            let bad = members(&mut world, "bad", 6, of_bad);
+            let good = members(&mut world, "good", good, of_good);
+            let sent = publish_everywhere(&mut world, 60, qos);
+            let mut received: Vec<String> =
+                good.iter().flat_map(|member| world.payloads(*member)).collect();
+            received.sort_unstable();
+            assert_eq!(received, sent, "{shards} shards, {good:?}, {qos:?}");
+            for member in bad {
+                assert_eq!(world.payloads(member), NONE);
+            }
+            assert_eq!(world.stored(), 0, "{shards} shards, {good:?}, {qos:?}");
+        }
     }
-    let payloads = members.map(|member| world.payloads(member).len());
-    assert_eq!(payloads, [0, 6, 0]);
-    world.cut(members[1]);
-    assert_eq!(world.stored(), 0);
+}
+
+#[test]
+fn message_that_no_member_of_a_group_may_have_is_not_kept() {
+    for qos in QOS {
+        let mut world = judged(3, only_the_good).0;
+        let mut bad = members(&mut world, "bad", 6, LASTING);
+        bad.extend(members(&mut world, "bad-and-clean", 6, SPEAKING));
+        publish_everywhere(&mut world, 60, qos);
+        for member in bad {
+            assert_eq!(world.payloads(member), NONE);
+        }
+        assert_eq!(world.stored(), 0, "{qos:?}");
+    }
+}
+
+#[test]
+fn message_waits_for_the_member_that_may_have_it_and_outlives_the_broker() {
+    for of_bad in [SPEAKING, LASTING] {
+        let mut world = judged(3, only_the_good).0;
+        members(&mut world, "bad", 6, of_bad);
+        let good = members(&mut world, "good", 1, LASTING);
+        world.cut(good[0]);
+        let sent = publish_everywhere(&mut world, 30, QoS::AtLeastOnce);
+        assert_eq!(world.stored(), 30);
+        world.crash(3, 0);
+        world.set_access(|| Judge::new(only_the_good));
+        let good = world.connect_again("good-0", LASTING);
+        let mut received = world.payloads(good);
+        received.sort_unstable();
+        assert_eq!(received, sent);
+        assert_eq!(world.stored(), 0);
+    }
 }
