@@ -13,6 +13,7 @@ use crate::listener_profile::{ListenerProfile, WillCheck};
 use crate::message::Parcel;
 use crate::peer::Peer;
 use crate::permissions::{Origin, Right};
+use crate::profiles::Profiles;
 use crate::route::Target;
 use crate::shard::{Shard, session_of};
 
@@ -157,7 +158,7 @@ impl Shard {
         if let Some(verdict) = answered_late(connection, nth) {
             return Some(verdict.clone());
         }
-        let asker = connection.asker(client_id, &self.effects.profiles);
+        let asker = asker_of(connection, client_id, &self.effects.profiles, question);
         if let Some(verdict) = self.effects.permissions.decide(&asker, question) {
             return Some(verdict);
         }
@@ -284,7 +285,7 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(id) else {
             return;
         };
-        let asker = connection.asker(client_id, &self.effects.profiles);
+        let asker = asker_of(connection, client_id, &self.effects.profiles, question);
         self.effects.asks.push(Ask {
             shard: self.index,
             connection: id,
@@ -309,6 +310,21 @@ impl Shard {
         let request = self.next_request;
         self.next_request = request.wrapping_add(1);
         request
+    }
+}
+
+/// Who asks this. Whether somebody may come in is asked of whom it says it is; what it may do with
+/// messages, as its will, of whom it was admitted as.
+fn asker_of<'a>(
+    connection: &'a Connection,
+    client_id: &'a str,
+    profiles: &'a Profiles,
+    question: &Question<'_>,
+) -> Asker<'a> {
+    let asker = connection.asker(client_id, profiles);
+    match question {
+        Question::Connect { .. } | Question::Authenticate { .. } => asker,
+        _ => Asker { principal: connection.principal.as_deref(), ..asker },
     }
 }
 
