@@ -7,7 +7,7 @@ use ferrymq_access::dynamic_security::{Model, PASSWORD_ITERATIONS};
 use ferrymq_access::password::{Hash, Scheme};
 use serde_json::{Value, json};
 
-use crate::access::{Credentials, House};
+use crate::house::{Credentials, House};
 use crate::peer::{Peer, Version, acknowledge, connect_as, publish, published, subscribe};
 
 const ADMIN: Credentials<'_> = (Some("admin"), Some("secret"));

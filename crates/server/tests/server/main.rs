@@ -4,6 +4,8 @@
 mod access;
 mod durable_store;
 mod dynamic_security;
+mod expiry;
+mod house;
 #[cfg(unix)]
 mod listeners;
 mod loopback;
@@ -11,6 +13,8 @@ mod loopback;
 mod memory;
 mod peer;
 mod restart;
+#[cfg(unix)]
+mod rights_table;
 #[cfg(unix)]
 mod transports;
 #[cfg(unix)]

@@ -209,6 +209,15 @@ pub(crate) fn subscribe(version: Version, packet_id: u16, filter: &str, qos: u8)
     packet(0x82, &body)
 }
 
+pub(crate) fn unsubscribe(version: Version, packet_id: u16, filter: &str) -> Vec<u8> {
+    let mut body = packet_id.to_be_bytes().to_vec();
+    if version == Version::V5 {
+        body.push(0);
+    }
+    body.extend(text(filter));
+    packet(0xa2, &body)
+}
+
 /// `packet_id` 0: QoS 0.
 pub(crate) fn publish(
     version: Version,

@@ -456,14 +456,15 @@ fn certificate_of_a_client_is_its_user_name_and_a_client_without_one_stays_outsi
 }
 
 /// An authority, a broker's certificate and that of a client called Ferry.
-struct Certificates {
+pub(crate) struct Certificates {
     directory: TempDir,
+    issuer: Issuer<'static, KeyPair>,
     server: (PathBuf, PathBuf),
     client: (PathBuf, PathBuf),
 }
 
 impl Certificates {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let mut parameters = CertificateParams::new(Vec::new()).unwrap();
         parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -471,17 +472,32 @@ impl Certificates {
         let key = KeyPair::generate().unwrap();
         let certificate = parameters.self_signed(&key).unwrap();
         std::fs::write(directory.path().join("authority.crt"), certificate.pem()).unwrap();
-        let authority = Issuer::new(parameters, key);
-        let server = write_certificate(directory.path(), "server", Some(&authority));
-        let client = write_certificate(directory.path(), "ferry", Some(&authority));
-        Self { directory, server, client }
+        let issuer = Issuer::new(parameters, key);
+        let server = write_certificate(directory.path(), "server", Some(&issuer));
+        let client = write_certificate(directory.path(), "ferry", Some(&issuer));
+        Self { directory, issuer, server, client }
+    }
+
+    /// The certificate and the key of another client.
+    pub(crate) fn of_another(&self, name: &str) -> (PathBuf, PathBuf) {
+        write_certificate(self.directory.path(), name, Some(&self.issuer))
+    }
+
+    /// The certificate and the key of the broker.
+    pub(crate) fn of_server(&self) -> (&Path, &Path) {
+        (&self.server.0, &self.server.1)
+    }
+
+    /// The certificate of the authority.
+    pub(crate) fn authority(&self) -> PathBuf {
+        self.directory.path().join("authority.crt")
     }
 
     fn server(&self, require_certificate: bool) -> tls::ServerSettings {
         let options = tls::ServerOptions {
             certificate: self.server.0.clone(),
             key: self.server.1.clone(),
-            ca_file: Some(self.directory.path().join("authority.crt")),
+            ca_file: Some(self.authority()),
             require_certificate,
             ..tls::ServerOptions::default()
         };
@@ -491,7 +507,7 @@ impl Certificates {
     /// A client that speaks this version alone.
     fn client(&self, version: TlsVersion, is_shown: bool) -> tls::ClientSettings {
         let options = tls::ClientOptions {
-            ca_file: Some(self.directory.path().join("authority.crt")),
+            ca_file: Some(self.authority()),
             certificate: is_shown.then(|| self.client.0.clone()),
             key: is_shown.then(|| self.client.1.clone()),
             minimum_version: Some(version),
