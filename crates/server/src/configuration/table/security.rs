@@ -76,7 +76,9 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
     global("check_retain_source", Group::Security, SWITCH, |global| {
         &mut global.check_retain_source
     })
-    .state_is(State::Accepted("nobody's right to publish can be taken away yet"))
+    .state_is(State::Later(
+        "a retained message does not say who has published it; publish an empty one in its place",
+    ))
     .does("Sends a retained message only if who published it could still publish it."),
     global("clientid_prefixes", Group::Security, TEXT, |global| &mut global.clientid_prefixes)
         .last_holds()
