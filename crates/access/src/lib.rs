@@ -17,7 +17,6 @@ pub mod dynamic_security;
 mod grants;
 mod mistake;
 pub mod password;
-pub mod scram;
 pub mod token;
 mod who;
 
@@ -26,3 +25,5 @@ pub use decision::{Decision, RuleRef};
 pub use grants::{Grant, GrantError, Grants, RULES_MAXIMUM, rules_of_json};
 pub use mistake::Mistake;
 pub use who::Who;
+
+pub use ferrymq_scram as scram;

@@ -5,6 +5,11 @@
 //! server needs [`StoredKeys`] only, from which the password cannot be read and with which nobody
 //! can log in. Channel binding is not offered: TLS ends in another layer, often in another machine.
 
+#![cfg_attr(
+    not(test),
+    deny(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)
+)]
+
 mod bounds;
 mod client;
 mod error;
@@ -20,7 +25,7 @@ pub use self::bounds::{
 };
 pub use self::client::Client;
 pub use self::error::{KeysError, ScramError};
-pub use self::keys::StoredKeys;
+pub use self::keys::{KEY_BYTES, StoredKeys};
 pub use self::server::{Decoy, Server};
 
 /// The Authentication Method.

@@ -23,7 +23,7 @@ pub struct StoredKeys {
 }
 
 /// The length of a hash.
-pub(super) const KEY_BYTES: usize = digest::SHA256_OUTPUT_LEN;
+pub const KEY_BYTES: usize = digest::SHA256_OUTPUT_LEN;
 
 impl StoredKeys {
     /// What is kept of a password. The salt comes by chance.
@@ -66,22 +66,26 @@ impl StoredKeys {
         format!("{PREFIX}{}${salt}${stored}${server}", self.iterations)
     }
 
-    /// Keys whose parts were kept elsewhere: the stored key and the server's, one after the other.
-    pub(crate) fn from_parts(iterations: NonZeroU32, salt: &[u8], keys: &[u8]) -> Option<Self> {
+    /// Keys whose parts were kept elsewhere: the stored key and the server's, one after the other. `None`:
+    /// they are too long or too short.
+    pub fn from_parts(iterations: NonZeroU32, salt: &[u8], keys: &[u8]) -> Option<Self> {
         let (stored, server) = keys.split_at_checked(KEY_BYTES)?;
         let (stored, server) = (stored.try_into().ok()?, server.try_into().ok()?);
         Some(Self { iterations, salt: Box::from(salt), stored, server })
     }
 
-    pub(crate) fn salt(&self) -> &[u8] {
+    /// The salt.
+    pub fn salt(&self) -> &[u8] {
         &self.salt
     }
 
-    pub(crate) fn stored_key(&self) -> &[u8; KEY_BYTES] {
+    /// By what a client's proof is checked.
+    pub const fn stored_key(&self) -> &[u8; KEY_BYTES] {
         &self.stored
     }
 
-    pub(crate) fn server_key(&self) -> &[u8; KEY_BYTES] {
+    /// By what the server proves itself.
+    pub const fn server_key(&self) -> &[u8; KEY_BYTES] {
         &self.server
     }
 
