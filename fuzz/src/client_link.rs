@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use ferrymq_codec::{
-    Frame, Framing, Packet, QoS, SubscriptionOptions, TopicFilter, TopicName, Version,
+    Frame, Framing, Packet, Property, QoS, SubscriptionOptions, TopicFilter, TopicName, Version,
 };
 use ferrymq_protocol::client::{
-    Client, Completed, ConnectOptions, Message, Received, Subscribe, Unsubscribe,
+    Client, Completed, ConnectOptions, Event, Message, Received, Subscribe, Unsubscribe,
 };
 use ferrymq_protocol::time::Instant;
 
@@ -68,6 +68,10 @@ impl Peer {
     fn new(head: u8) -> Self {
         let version = VERSIONS[usize::from(head & VERSION)];
         let mut options = ConnectOptions::new(version);
+        if head & VERSION == WITH_METHOD {
+            let method = Property::AuthenticationMethod("m");
+            options.properties.push(method).expect("there is room for it");
+        }
         options.client_id = "c".into();
         options.clean_start = head & PERSISTENT == 0;
         options.session_expiry_interval = if head & PERSISTENT > 0 { 100 } else { 0 };
@@ -86,14 +90,20 @@ impl Peer {
         self.client.options().version
     }
 
+    fn has_method(&self) -> bool {
+        self.client.options().authentication_method().is_some()
+    }
+
     fn connect(&mut self) {
         self.unread.clear();
-        self.client.connect(&mut self.out).expect("options that any version has");
+        let data = self.has_method().then_some(&b"first"[..]);
+        self.client.connect_with(data, &mut self.out).expect("options that any version has");
     }
 
     /// CONNACK that accepts, without a session.
     fn welcome(&self) -> &'static [u8] {
         match self.version() {
+            Version::V5 if self.has_method() => b"\x20\x07\0\0\x04\x15\0\x01m",
             Version::V5 => b"\x20\x03\0\0\0",
             Version::V3_1 | Version::V3_1_1 => b"\x20\x02\0\0",
         }
@@ -102,9 +112,13 @@ impl Peer {
     fn receive(&mut self, bytes: &[u8]) {
         self.unread.extend_from_slice(bytes);
         // After an error or a farewell the caller closes the connection and reads no more.
-        while let Ok(Received::Packet { length, .. }) =
+        while let Ok(Received::Packet { length, event }) =
             self.client.receive(&self.unread, self.now, &mut self.out)
         {
+            if matches!(event, Some(Event::Authenticate { .. })) {
+                let answered = self.client.authenticate(Some(b"next"), self.now, &mut self.out);
+                answered.expect("the server waits for it");
+            }
             assert!(length <= self.unread.len(), "a packet is of what has come");
             self.unread.drain(..length);
         }
@@ -113,6 +127,8 @@ impl Peer {
     /// Makes the next of the requests by turns.
     fn ask(&mut self) {
         let (ticket, now, out) = (self.asked, self.now, &mut self.out);
+        // It may have no method, no connection, or be at it.
+        let _ = self.client.reauthenticate(None, now, out);
         self.asked += 1;
         let filter = TopicFilter::trusted("a/+");
         let qos = match ticket % 5 {
@@ -157,7 +173,8 @@ impl Peer {
                 Packet::ConnAck(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp
             );
             assert!(!is_of_a_server, "no client sends {packet:?}");
-            assert!(version == Version::V5 || !matches!(packet, Packet::Auth(_)), "{packet:?}");
+            // [MQTT-4.12.0-7]
+            assert!(self.has_method() || !matches!(packet, Packet::Auth(_)), "{packet:?}");
             rest = &rest[frame.length()..];
         }
     }
@@ -181,6 +198,8 @@ const VERSIONS: [Version; 4] = [Version::V5, Version::V3_1_1, Version::V3_1, Ver
 
 /// Which version the client speaks.
 const VERSION: u8 = 0b0000_0011;
+/// MQTT 5.0 with an Authentication Method.
+const WITH_METHOD: u8 = 0b0000_0011;
 /// A good CONNACK comes before the data.
 const WELCOME: u8 = 0b0000_0100;
 /// The session outlives the connection.

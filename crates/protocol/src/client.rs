@@ -16,6 +16,7 @@
 //! bytes come in through [`Client::receive`], go out through the `out` of every call, and time is
 //! an argument.
 
+mod authentication;
 mod event;
 mod link;
 mod options;
@@ -28,19 +29,21 @@ use alloc::vec::Vec;
 use core::mem;
 
 use ferrymq_codec::{
-    Acknowledgement, ConnAck, Delivery, Disconnect, Frame, Framing, Packet, PacketId, Properties,
-    Publish, QoS, ReasonCode, SubAck, Version,
+    Acknowledgement, Auth, ConnAck, Delivery, Disconnect, Frame, Framing, Packet, PacketId,
+    Properties, Publish, QoS, ReasonCode, SubAck, Version,
 };
 
 use crate::error::ProtocolError;
 use crate::inbound::Inbound;
 use crate::outbound::{self, Outbound};
 use crate::time::Instant;
+use authentication::{Exchange, auth_properties, check_method};
 use link::Link;
 use request::Request;
 
 pub use event::{
-    Completed, ConnectError, Connected, Event, Outcome, ReceiveError, ReceivedMessage, RequestError,
+    AuthenticateError, Completed, ConnectError, Connected, Event, Outcome, ReceiveError,
+    ReceivedMessage, RequestError,
 };
 pub use link::Received;
 pub use options::{ConnectOptions, Password};
@@ -51,6 +54,7 @@ pub use request::{Message, Subscribe, Subscription, Unsubscribe};
 pub struct Client<T> {
     options: ConnectOptions,
     state: State,
+    exchange: Exchange,
     outbound: Outbound<Request<T>>,
     releasing: VecDeque<Releasing<T>>,
     inbound: Inbound,
@@ -81,6 +85,7 @@ impl<T> Client<T> {
         Self {
             options,
             state: State::Disconnected,
+            exchange: Exchange::Idle,
             outbound: Outbound::new(),
             releasing: VecDeque::new(),
             inbound: Inbound::new(),
@@ -112,16 +117,34 @@ impl<T> Client<T> {
     ///
     /// What this version of the protocol cannot ask for; nothing was written then.
     pub fn connect(&mut self, out: &mut Vec<u8>) -> Result<(), ConnectError> {
+        self.connect_with(None, out)
+    }
+
+    /// The same with Authentication Data, with which an exchange of the Authentication Method of the
+    /// options begins.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn connect_with(
+        &mut self,
+        authentication_data: Option<&[u8]>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), ConnectError> {
         self.disconnected();
         let clean_start = self.is_start_clean();
-        self.options.encode_connect(clean_start, out)?;
+        self.options.encode_connect(clean_start, authentication_data, out)?;
         self.state = State::Connecting { clean_start };
+        if self.options.authentication_method().is_some() {
+            self.exchange = Exchange::Waiting;
+        }
         Ok(())
     }
 
     /// The network connection has ended. The session waits for the next one.
     pub fn disconnected(&mut self) {
         self.state = State::Disconnected;
+        self.exchange = Exchange::Idle;
     }
 
     /// Writes DISCONNECT, after which the caller closes the network connection [MQTT-3.14.4-1].
@@ -156,6 +179,76 @@ impl<T> Client<T> {
         out: &mut Vec<u8>,
     ) {
         self.ask(Request::Unsubscribe { unsubscribe, ticket }, now, out);
+    }
+
+    /// Answers the server's [`Event::Authenticate`] with AUTH [MQTT-4.12.0-3].
+    ///
+    /// # Errors
+    ///
+    /// The server does not wait for it, or the data has no place in a packet; nothing was written
+    /// then.
+    pub fn authenticate(
+        &mut self,
+        data: Option<&[u8]>,
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) -> Result<(), AuthenticateError> {
+        if self.exchange != Exchange::Asked {
+            return Err(AuthenticateError::NotAsked);
+        }
+        self.write_auth(ReasonCode::ContinueAuthentication, data, now, out)
+    }
+
+    /// Begins to authenticate anew, by the method of CONNECT, while the connection goes on
+    /// [MQTT-4.12.1-1]. It ends with [`Event::Authenticated`], or the server ends the connection.
+    ///
+    /// # Errors
+    ///
+    /// There is no connection with an Authentication Method, or an exchange is under way; nothing was
+    /// written then.
+    pub fn reauthenticate(
+        &mut self,
+        data: Option<&[u8]>,
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) -> Result<(), AuthenticateError> {
+        if !self.is_connected() {
+            return Err(AuthenticateError::NotConnected);
+        }
+        if self.exchange != Exchange::Idle {
+            return Err(AuthenticateError::UnderWay);
+        }
+        self.write_auth(ReasonCode::Reauthenticate, data, now, out)
+    }
+
+    fn write_auth(
+        &mut self,
+        reason: ReasonCode,
+        data: Option<&[u8]>,
+        now: Instant,
+        out: &mut Vec<u8>,
+    ) -> Result<(), AuthenticateError> {
+        // [MQTT-4.12.0-7]
+        let method = self.options.authentication_method().ok_or(AuthenticateError::NoMethod)?;
+        let properties = auth_properties(method, data)?;
+        let auth = Packet::Auth(Auth { reason, properties: properties.as_properties() });
+        match &mut self.state {
+            State::Disconnected => return Err(AuthenticateError::NotConnected),
+            State::Connecting { .. } => {
+                let before = out.len();
+                auth.encode(Version::V5, out).inspect_err(|_| out.truncate(before))?;
+            }
+            State::Connected(link) => {
+                let before = out.len();
+                link.write(&auth, out);
+                if out.len() == before {
+                    return Err(AuthenticateError::TooLarge);
+                }
+                link.sent(now);
+            }
+        }
+        self.exchange = Exchange::Waiting;
+        Ok(())
     }
 
     /// The next request that has come to its end.
@@ -285,8 +378,29 @@ impl<T> Client<T> {
             }
             Packet::ConnAck(connack) => self.connected(&connack, clean_start, now, out),
             Packet::Disconnect(disconnect) => Ok(self.disconnected_by_server(&disconnect)),
-            Packet::Auth(_) => Err(ProtocolError::UnexpectedAuth.into()),
+            Packet::Auth(auth) => self.receive_auth(&auth),
             _ => Err(ReceiveError::NotConnAck),
+        }
+    }
+
+    /// The server has sent AUTH.
+    fn receive_auth<'a>(&mut self, auth: &Auth<'a>) -> Result<Event<'a>, ReceiveError> {
+        if self.exchange != Exchange::Waiting {
+            return Err(ProtocolError::UnexpectedAuth.into());
+        }
+        check_method(&self.options, auth.properties)?;
+        let data = auth.properties.authentication_data();
+        match auth.reason {
+            ReasonCode::ContinueAuthentication => {
+                self.exchange = Exchange::Asked;
+                Ok(Event::Authenticate { data })
+            }
+            // Before CONNACK it is CONNACK that says so.
+            ReasonCode::Success if self.is_connected() => {
+                self.exchange = Exchange::Idle;
+                Ok(Event::Authenticated { data })
+            }
+            _ => Err(ProtocolError::UnexpectedAuth.into()),
         }
     }
 
@@ -301,6 +415,7 @@ impl<T> Client<T> {
             // [MQTT-3.2.2-2]
             return Err(ReceiveError::UnexpectedSession);
         }
+        check_method(&self.options, connack.properties)?;
         // MQTT 3.1 does not tell, so a session that was not thrown away is taken to be there.
         let no_flag = self.options.version == Version::V3_1;
         let session_present = connack.session_present || (no_flag && !clean_start);
@@ -317,6 +432,7 @@ impl<T> Client<T> {
             self.subscribe_again();
         }
         self.has_been_connected = true;
+        self.exchange = Exchange::Idle;
         let connected = link.connected(connack.session_present, connack.properties);
         self.state = State::Connected(Box::new(link));
         Ok(Event::Connected(connected))
@@ -374,7 +490,7 @@ impl<T> Client<T> {
             Packet::Disconnect(disconnect) if self.options.version == Version::V5 => {
                 return Ok(Some(self.disconnected_by_server(&disconnect)));
             }
-            Packet::Auth(_) => return Err(ProtocolError::UnexpectedAuth.into()),
+            Packet::Auth(auth) => return self.receive_auth(&auth).map(Some),
             Packet::ConnAck(_) => return Err(ReceiveError::SecondConnAck),
             Packet::Connect(_)
             | Packet::Subscribe(_)

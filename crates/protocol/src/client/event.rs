@@ -22,6 +22,17 @@ pub enum Event<'a> {
         /// What else the server says.
         properties: Properties<'a>,
     },
+    /// The server wants to know more before it believes who the client is: to be answered by
+    /// [`Client::authenticate`](super::Client::authenticate).
+    Authenticate {
+        /// The Authentication Data.
+        data: Option<&'a [u8]>,
+    },
+    /// The server believes anew who the client is.
+    Authenticated {
+        /// The Authentication Data.
+        data: Option<&'a [u8]>,
+    },
     /// A message for one of the subscriptions. It is acknowledged already.
     Message(ReceivedMessage<'a>),
     /// The session was new, and a subscription of the old one was refused.
@@ -128,6 +139,30 @@ pub enum ConnectError {
     #[error("this version of the protocol needs a client identifier to keep a session")]
     ClientIdMissing,
     /// Something has no place in CONNECT.
+    #[error(transparent)]
+    Unencodable(#[from] EncodeError),
+}
+
+/// Why AUTH cannot be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AuthenticateError {
+    /// CONNECT named no Authentication Method.
+    #[error("there is no authentication method in CONNECT; give the client one")]
+    NoMethod,
+    /// There is no connection.
+    #[error("there is no connection to the server")]
+    NotConnected,
+    /// The server has not asked for it.
+    #[error("the server does not wait for authentication data")]
+    NotAsked,
+    /// The client authenticates itself already.
+    #[error("an authentication is under way already")]
+    UnderWay,
+    /// The packet would be larger than the server accepts [MQTT-3.2.2-15].
+    #[error("the authentication data is larger than the server accepts")]
+    TooLarge,
+    /// The data has no place in a packet.
     #[error(transparent)]
     Unencodable(#[from] EncodeError),
 }

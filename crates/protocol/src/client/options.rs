@@ -45,7 +45,8 @@ pub struct ConnectOptions {
     pub send_topic_aliases: bool,
     /// How many requests may wait to be sent or acknowledged.
     pub unfinished_maximum: usize,
-    /// Further properties of CONNECT.
+    /// Further properties of CONNECT. An Authentication Method among them is the one by which the
+    /// server may ask who the client is.
     pub properties: PropertyBuffer,
 }
 
@@ -71,13 +72,23 @@ impl ConnectOptions {
         }
     }
 
+    /// The Authentication Method of CONNECT.
+    pub fn authentication_method(&self) -> Option<&str> {
+        let properties = self.properties.as_properties();
+        properties.authentication_method().filter(|_| self.version == Version::V5)
+    }
+
     pub(super) fn encode_connect(
         &self,
         clean_start: bool,
+        authentication_data: Option<&[u8]>,
         out: &mut Vec<u8>,
     ) -> Result<(), ConnectError> {
         self.check(clean_start)?;
-        let properties = self.connect_properties()?;
+        let mut properties = self.connect_properties()?;
+        if let Some(data) = authentication_data {
+            properties.push(Property::AuthenticationData(data))?;
+        }
         let will = self.will.as_ref().map(will);
         let connect = Connect {
             version: self.version,

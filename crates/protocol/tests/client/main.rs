@@ -1,6 +1,7 @@
 //! The client machine against a scripted server in memory: every packet is spelled out, and time
 //! is moved by hand.
 
+mod authentication;
 mod exactly_once;
 mod peer;
 

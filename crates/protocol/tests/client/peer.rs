@@ -124,8 +124,11 @@ pub(crate) fn packets(bytes: &[u8], version: Version) -> Vec<String> {
 /// `PUBLISH q1 #7 dup payload`, `PUBREL #7`, and so on; a reason only where it is not Success.
 pub(crate) fn text(packet: &Packet<'_>) -> String {
     match packet {
-        Packet::Connect(connect) if connect.clean_start => "CONNECT clean".into(),
-        Packet::Connect(_) => "CONNECT".into(),
+        Packet::Connect(connect) => {
+            let clean = if connect.clean_start { " clean" } else { "" };
+            format!("CONNECT{clean}{}", proof(connect.properties))
+        }
+        Packet::Auth(auth) => format!("AUTH {}{}", auth.reason, proof(auth.properties)),
         Packet::Publish(publish) => {
             let mut words = vec![format!("PUBLISH q{}", publish.delivery.qos() as u8)];
             words.extend(publish.delivery.packet_id().map(|id| format!("#{}", id.get())));
@@ -157,6 +160,17 @@ pub(crate) fn text(packet: &Packet<'_>) -> String {
     }
 }
 
+/// The Authentication Method and Data.
+fn proof(properties: Properties<'_>) -> String {
+    let method = properties.authentication_method().map(|method| format!(" {method}"));
+    let data = properties.authentication_data().map(|data| format!(" {}", lossy(Some(data))));
+    method.into_iter().chain(data).collect()
+}
+
+fn lossy(data: Option<&[u8]>) -> String {
+    String::from_utf8_lossy(data.unwrap_or_default()).into_owned()
+}
+
 pub(crate) fn acknowledgement(name: &str, packet: &Acknowledgement<'_>) -> String {
     match packet.reason {
         ReasonCode::Success => format!("{name} #{}", packet.packet_id.get()),
@@ -168,6 +182,8 @@ pub(crate) fn told(event: &Event<'_>) -> String {
     match event {
         Event::Connected(connected) => format!("connected {}", connected.session_present),
         Event::Refused { reason, .. } => format!("refused {reason}"),
+        Event::Authenticate { data } => format!("asked {}", lossy(*data)),
+        Event::Authenticated { data } => format!("authenticated {}", lossy(*data)),
         Event::Message(message) => {
             format!("{}: {}", message.topic, str::from_utf8(message.payload).unwrap())
         }
