@@ -1,14 +1,16 @@
 //! How a client is described before it connects.
 
 use std::num::{NonZeroU16, NonZeroU32};
+use std::sync::Arc;
 use std::time::Duration;
 
 use ferrymq_codec::{
     DecodeError, EncodeError, Packet, Property, PropertyBuffer, QoS, TopicName, Version,
 };
-use ferrymq_protocol::client::{ConnectOptions, Message, Password};
+use ferrymq_protocol::client::{ConnectError, ConnectOptions, Message, Password};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::authentication::{Authentication, AuthenticationError};
 use crate::backoff::Reconnect;
 use crate::client::Client;
 use crate::command::Commands;
@@ -32,6 +34,7 @@ pub struct Builder {
     requests_maximum: usize,
     events_maximum: usize,
     packet_log: Option<PacketLog>,
+    authentication: Option<Arc<dyn Authentication>>,
 }
 
 impl Client {
@@ -54,6 +57,7 @@ impl Builder {
             requests_maximum: DEFAULT_REQUESTS_MAXIMUM,
             events_maximum: DEFAULT_EVENTS_MAXIMUM,
             packet_log: None,
+            authentication: None,
         }
     }
 
@@ -105,6 +109,14 @@ impl Builder {
     /// The password.
     pub fn password(mut self, password: impl Into<Vec<u8>>) -> Self {
         self.options.password = Some(Password::new(password));
+        self
+    }
+
+    /// How the client proves who it is, beside or instead of a user name and a password: for example
+    /// by [`Scram`](crate::Scram). MQTT 5.0 alone knows this; with another version it is refused to
+    /// connect.
+    pub fn authentication(mut self, authentication: impl Authentication) -> Self {
+        self.authentication = Some(Arc::new(authentication));
         self
     }
 
@@ -204,7 +216,14 @@ impl Builder {
     /// # Errors
     ///
     /// Why this first attempt has failed. Only later ones are repeated.
-    pub async fn connect(self) -> Result<(Client, Events), ConnectionError> {
+    pub async fn connect(mut self) -> Result<(Client, Events), ConnectionError> {
+        if let Some(authentication) = &self.authentication {
+            if self.options.version != Version::V5 {
+                return Err(AuthenticationError::new("it needs MQTT 5.0").into());
+            }
+            let method = Property::AuthenticationMethod(authentication.method());
+            self.options.properties.push(method).map_err(ConnectError::from)?;
+        }
         let (commands, command_receiver) = mpsc::unbounded_channel();
         let (event_sender, event_receiver) = mpsc::channel(self.events_maximum);
         let (first, is_connected) = oneshot::channel();
@@ -214,6 +233,7 @@ impl Builder {
             options: self.options,
             connect_timeout: self.connect_timeout,
             reconnect: self.reconnect,
+            authentication: self.authentication,
         };
         let client = Client::new(Commands::new(commands, self.requests_maximum));
         let events = Events::new(event_receiver);

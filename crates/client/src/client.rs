@@ -3,6 +3,7 @@
 use ferrymq_codec::{PropertyBuffer, ReasonCode};
 
 use crate::command::Commands;
+use crate::error::RequestError;
 use crate::request::{Publish, Subscribe, Unsubscribe};
 
 /// A client of an MQTT server. Clones speak for the same client.
@@ -31,6 +32,17 @@ impl Client {
     /// Ends a subscription.
     pub fn unsubscribe(&self, filter: impl AsRef<str>) -> Unsubscribe<'_> {
         Unsubscribe::new(&self.commands, filter.as_ref())
+    }
+
+    /// Proves anew who the client is, on the open connection, by the method of
+    /// [`Builder::authentication`](crate::Builder::authentication). Messages go on meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// There is no such method, or no connection. If the server does not believe the client any more,
+    /// it ends the connection.
+    pub async fn reauthenticate(&self) -> Result<(), RequestError> {
+        self.commands.reauthenticate().await
     }
 
     /// Ends the client: DISCONNECT is sent after what was asked for before, without waiting for

@@ -21,6 +21,7 @@ pub(crate) enum Command {
     Publish(machine::Message, Ticket),
     Subscribe(machine::Subscribe, Ticket),
     Unsubscribe(machine::Unsubscribe, Ticket),
+    Reauthenticate(oneshot::Sender<Result<(), RequestError>>),
     Disconnect(Farewell),
 }
 
@@ -56,6 +57,14 @@ impl Commands {
         let ticket = Ticket { reply, _permit: permit };
         self.sender.send(command(ticket)).map_err(|_| RequestError::Closed)?;
         Ok(answer)
+    }
+
+    /// Has the client authenticate itself anew, and waits for the end of that.
+    pub(crate) async fn reauthenticate(&self) -> Result<(), RequestError> {
+        let (reply, is_done) = oneshot::channel();
+        let command = Command::Reauthenticate(reply);
+        self.sender.send(command).map_err(|_| RequestError::Closed)?;
+        is_done.await.map_err(|_| RequestError::Closed)?
     }
 
     /// Ends the client, and waits until it has ended.

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ferrymq_codec::{Properties, ReasonCode};
@@ -15,9 +16,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tracing::debug;
 
+use crate::authentication::{Authentication, AuthenticationError};
 use crate::backoff::{Backoff, Reconnect};
 use crate::command::{Command, Farewell, Ticket};
-use crate::error::ConnectionError;
+use crate::conversation::Conversation;
+use crate::error::{ConnectionError, RequestError};
 use crate::event::{Event, owned};
 use crate::packet_log::PacketLog;
 use crate::transport::Transport;
@@ -31,6 +34,7 @@ pub(crate) struct Settings {
     pub(crate) connect_timeout: Duration,
     pub(crate) reconnect: Reconnect,
     pub(crate) packet_log: Option<PacketLog>,
+    pub(crate) authentication: Option<Arc<dyn Authentication>>,
 }
 
 /// The life of a client. `first` is told how the first attempt to connect went.
@@ -44,6 +48,7 @@ pub(crate) async fn drive(
         machine: machine::Client::new(settings.options),
         transport: settings.transport,
         packet_log: settings.packet_log,
+        conversation: Conversation::new(settings.authentication),
         connect_timeout: settings.connect_timeout,
         backoff: Backoff::new(settings.reconnect),
         commands: Some(commands),
@@ -69,6 +74,7 @@ struct Driver {
     machine: machine::Client<Ticket>,
     transport: Transport,
     packet_log: Option<PacketLog>,
+    conversation: Conversation,
     connect_timeout: Duration,
     backoff: Backoff,
     /// `None` when all handles are gone.
@@ -103,6 +109,7 @@ impl Driver {
                 Ended::Lost(error) => error,
             };
             self.machine.disconnected();
+            self.conversation.end();
             debug!(%error, "connection lost");
             if let Some(first) = self.first.take() {
                 // Whoever asked may have given up.
@@ -134,8 +141,8 @@ impl Driver {
             Ok(stack) => Wire::new(stream, stack, first),
             Err(error) => return Ended::Lost(error.into()),
         };
-        if let Err(error) = self.machine.connect(&mut wire.output) {
-            return Ended::Lost(error.into());
+        if let Err(error) = self.greet(&mut wire.output) {
+            return Ended::Lost(error);
         }
         self.note_sent(&wire.output, 0);
         let opened = Instant::now();
@@ -159,6 +166,12 @@ impl Driver {
             let _ = wire.close(FAREWELL_PATIENCE).await;
         }
         ended
+    }
+
+    /// Writes CONNECT, with which an exchange begins if the client has a method for that.
+    fn greet(&mut self, out: &mut Vec<u8>) -> Result<(), ConnectionError> {
+        let data = self.conversation.begin()?;
+        Ok(self.machine.connect_with(data.as_deref(), out)?)
     }
 
     /// Moves bytes, commands and events until the connection ends.
@@ -190,6 +203,13 @@ impl Driver {
                     let obeyed = self.obey(&mut commands, count, &mut wire.output);
                     self.note_sent(&wire.output, before);
                     obeyed?;
+                }
+                answer = self.conversation.answer() => {
+                    let answer = answer.map_err(ConnectionError::from)?;
+                    let (now, before) = (self.now(), wire.output.len());
+                    let written = self.machine.authenticate(answer.as_deref(), now, &mut wire.output);
+                    written.map_err(|error| ConnectionError::from(AuthenticationError::new(error)))?;
+                    self.note_sent(&wire.output, before);
                 }
                 () = deliver(&self.events, &mut self.backlog), if !self.backlog.is_empty() => {}
                 () = self.events.closed(), if self.commands.is_none() => {
@@ -223,12 +243,16 @@ impl Driver {
                 let client_id = &self.machine.options().client_id;
                 log.received(client_id, input.get(..length).unwrap_or_default());
             }
-            self.note_sent(output, before);
-            let event = event.map(|event| self.tell(event));
-            wire.take(length);
-            if let Some(result) = event {
-                result?;
+            let told = event.map_or(Ok(()), |event| self.tell(event));
+            if let Err(Ended::Lost(ConnectionError::Authentication(_))) = &told {
+                // Who is not who it should be is told nothing that waited for it.
+                output.truncate(before);
+                let reason = ReasonCode::UnspecifiedError;
+                self.machine.disconnect(reason, Properties::EMPTY, output);
             }
+            self.note_sent(output, before);
+            wire.take(length);
+            told?;
             self.settle();
         }
     }
@@ -236,7 +260,18 @@ impl Driver {
     /// Turns an event of the machine into one for the user, or into the end of the connection.
     fn tell(&mut self, event: machine::Event<'_>) -> Result<(), Ended> {
         let event = match event {
+            machine::Event::Authenticate { data } => {
+                self.conversation.ask(data).map_err(ConnectionError::from)?;
+                return Ok(());
+            }
+            machine::Event::Authenticated { data } => {
+                debug!("authenticated anew");
+                self.conversation.finish(data).map_err(ConnectionError::from)?;
+                return Ok(());
+            }
             machine::Event::Connected(connected) => {
+                let data = connected.properties.authentication_data();
+                self.conversation.finish(data).map_err(ConnectionError::from)?;
                 debug!(session_present = connected.session_present, "connected");
                 let session_present = connected.session_present;
                 let properties = owned(connected.properties);
@@ -286,9 +321,35 @@ impl Driver {
                 Command::Unsubscribe(unsubscribe, ticket) => {
                     self.machine.unsubscribe(unsubscribe, ticket, now, out);
                 }
+                Command::Reauthenticate(reply) => self.reauthenticate(reply, out)?,
                 Command::Disconnect(farewell) => return Err(Ended::Stopped(Some(farewell))),
             }
         }
+        Ok(())
+    }
+
+    /// Begins to authenticate the client anew, unless that is under way.
+    fn reauthenticate(
+        &mut self,
+        reply: oneshot::Sender<Result<(), RequestError>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Ended> {
+        let refusal = match () {
+            () if !self.conversation.has_method() => RequestError::NoAuthentication,
+            () if !self.machine.is_connected() => RequestError::NotAuthenticated,
+            () => {
+                let is_new = self.conversation.wait(reply);
+                if is_new {
+                    let data = self.conversation.begin().map_err(ConnectionError::from)?;
+                    let now = self.now();
+                    let written = self.machine.reauthenticate(data.as_deref(), now, out);
+                    written.map_err(AuthenticationError::new).map_err(ConnectionError::from)?;
+                }
+                return Ok(());
+            }
+        };
+        // Nobody has to wait.
+        let _ = reply.send(Err(refusal));
         Ok(())
     }
 

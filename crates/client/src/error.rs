@@ -7,6 +7,8 @@ use ferrymq_protocol::client::{ConnectError, ReceiveError, RequestError as Unsen
 use ferrymq_transport::TransportError;
 use thiserror::Error;
 
+use crate::authentication::AuthenticationError;
+
 /// Why there is no connection, or no longer one.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -32,6 +34,9 @@ pub enum ConnectionError {
     /// The server has closed the connection without a word.
     #[error("the server closed the connection")]
     Closed,
+    /// The client or the server could not prove who it is.
+    #[error("the authentication failed: {0}")]
+    Authentication(#[from] AuthenticationError),
     /// The server has broken a rule of the protocol.
     #[error("the server broke the protocol: {0}")]
     Protocol(#[from] ReceiveError),
@@ -41,7 +46,7 @@ impl ConnectionError {
     /// Whether a new attempt would end in the same way, or would harm someone else.
     pub const fn is_permanent(&self) -> bool {
         match self {
-            Self::Options(_) => true,
+            Self::Options(_) | Self::Authentication(_) => true,
             Self::Refused(reason) => !matches!(
                 reason,
                 ReasonCode::UnspecifiedError
@@ -86,6 +91,13 @@ pub enum RequestError {
     /// The server has refused the message.
     #[error("the server refused the message: {0}")]
     Refused(ReasonCode),
+    /// The client cannot authenticate itself anew, because it did not do it when it connected.
+    #[error("the client has no authentication method; give it one before it connects")]
+    NoAuthentication,
+    /// There is no connection, or no longer one, on which the client could authenticate itself anew.
+    /// The next one begins with that.
+    #[error("there is no connection on which the client could authenticate itself anew")]
+    NotAuthenticated,
     /// The client has ended before the server answered.
     #[error("the client has ended")]
     Closed,

@@ -29,22 +29,28 @@
 //! A server is reached by TCP, a Unix socket or a SOCKS5 proxy, with TLS and WebSocket on top of it:
 //! see [`Transport`].
 //!
+//! Where a password must not be sent, [`Scram`] proves it: see [`Builder::authentication`].
+//!
 //! The rules of the protocol are those of `ferrymq-protocol`, and the layers below MQTT those of
 //! `ferrymq-transport`; here are only sockets, tasks and time.
 
+mod authentication;
 mod backoff;
 mod builder;
 mod client;
 mod command;
+mod conversation;
 mod driver;
 mod error;
 mod event;
 pub mod packet;
 mod packet_log;
 mod request;
+mod scram;
 mod transport;
 mod wire;
 
+pub use authentication::{Authentication, AuthenticationError, Exchange};
 pub use backoff::Reconnect;
 pub use builder::{Builder, Will};
 pub use client::Client;
@@ -52,6 +58,7 @@ pub use error::{ConnectionError, RequestError};
 pub use event::{Event, Events, Message};
 pub use packet_log::Direction;
 pub use request::{Pending, Publish, Subscribe, Unsubscribe};
+pub use scram::Scram;
 pub use transport::{SocksProxy, Transport};
 
 pub use ferrymq_codec::{

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use ferrymq_client::{
     Builder, Client, ConnectionError, DecodeError, Event, Pending, QoS, ReasonCode, Reconnect,
-    RequestError, Version,
+    RequestError, Scram, Version,
 };
 use ferrymq_codec::{
-    Acknowledgement, ConnAck, Delivery, Disconnect, Frame, Framing, Packet, PacketId, PacketType,
-    Properties, Publish, ReasonCodes, SubAck, TopicName,
+    Acknowledgement, Auth, ConnAck, Delivery, Disconnect, Frame, Framing, Packet, PacketId,
+    PacketType, Properties, Property, PropertyBuffer, Publish, ReasonCodes, SubAck, TopicName,
 };
+use ferrymq_scram::{self as scram, ITERATIONS_MINIMUM, METHOD, NONCE_BYTES, StoredKeys};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -60,17 +61,65 @@ struct Peer {
 impl Peer {
     /// The next packet of the client as short text; `closed` at the end of the stream.
     async fn expect(&mut self) -> String {
+        self.next(text).await.unwrap_or_else(|| "closed".into())
+    }
+
+    /// The Authentication Data of the next packet, which is CONNECT or AUTH.
+    async fn expect_data(&mut self) -> Vec<u8> {
+        let data = self.next(|packet| match packet {
+            Packet::Connect(connect) => {
+                connect.properties.authentication_data().map(<[u8]>::to_vec)
+            }
+            Packet::Auth(auth) => auth.properties.authentication_data().map(<[u8]>::to_vec),
+            packet => panic!("{packet:?} proves nothing"),
+        });
+        data.await.flatten().expect("the client says something")
+    }
+
+    /// What the next packet is to this function; `None` at the end of the stream.
+    async fn next<T>(&mut self, read: impl FnOnce(&Packet<'_>) -> T) -> Option<T> {
         loop {
             if let Framing::Complete(frame) = Frame::parse(&self.input, usize::MAX).unwrap() {
                 let length = frame.length();
-                let text = text(&frame.decode(Version::V5).unwrap());
+                let found = read(&frame.decode(Version::V5).unwrap());
                 self.input.drain(..length);
-                return text;
+                return Some(found);
             }
             if self.stream.read_buf(&mut self.input).await.unwrap() == 0 {
-                return "closed".into();
+                return None;
             }
         }
+    }
+
+    /// Sends AUTH that wants an answer, or CONNACK that accepts, with this data.
+    async fn say(&mut self, is_last: bool, data: &[u8]) {
+        let mut properties = PropertyBuffer::new();
+        properties.push(Property::AuthenticationMethod(METHOD)).unwrap();
+        properties.push(Property::AuthenticationData(data)).unwrap();
+        let properties = properties.as_properties();
+        let reason = ReasonCode::ContinueAuthentication;
+        self.send(&match is_last {
+            false => Packet::Auth(Auth { reason, properties }),
+            true => Packet::ConnAck(ConnAck {
+                session_present: false,
+                reason: ReasonCode::Success,
+                properties,
+            }),
+        })
+        .await;
+    }
+
+    /// Carries an exchange of SCRAM through, up to the client's proof. Whoever has these keys can
+    /// answer that.
+    async fn challenge(&mut self, keys: &StoredKeys) -> (scram::Server, Vec<u8>) {
+        let first = self.expect_data().await;
+        let decoy = scram::Decoy::new([1; 32], None);
+        let begun = scram::Server::begin(&first, [7; NONCE_BYTES], &decoy, |name| {
+            (name == "carl").then(|| keys.clone())
+        });
+        let (exchange, challenge) = begun.unwrap();
+        self.say(false, challenge.as_ref()).await;
+        (exchange, self.expect_data().await)
     }
 
     async fn send(&mut self, packet: &Packet<'_>) {
@@ -406,6 +455,95 @@ async fn unanswered_pingreq_replaces_the_connection() {
             panic!("{event:?}");
         };
         assert_eq!(error.reason(), ReasonCode::KeepAliveTimeout);
+    })
+    .await;
+}
+
+/// The keys of a password.
+fn keys(password: &str) -> StoredKeys {
+    StoredKeys::make(password.as_bytes(), b"a salt of chance", ITERATIONS_MINIMUM).unwrap()
+}
+
+#[tokio::test]
+async fn server_that_cannot_prove_itself_gets_nothing_that_waits() {
+    for is_silent in [false, true] {
+        bounded(async {
+            let server = Server::new().await;
+            let builder = server.client().authentication(Scram::new("carl", "secret"));
+            let right = async {
+                let mut peer = server.accept().await;
+                let (exchange, proof) = peer.challenge(&keys("secret")).await;
+                let last = exchange.finish(&proof).unwrap();
+                peer.say(true, last.as_ref()).await;
+                peer
+            };
+            let (connected, peer) = tokio::join!(builder.connect(), right);
+            let (client, mut events) = connected.unwrap();
+            drop(peer);
+            while !matches!(events.next().await.unwrap(), Event::Disconnected { .. }) {}
+            let pending =
+                client.publish("t", "private").qos(QoS::AtLeastOnce).send().await.unwrap();
+            let mut impostor = server.accept().await;
+            if is_silent {
+                impostor.expect_data().await;
+                impostor.say(true, b"").await;
+            } else {
+                impostor.challenge(&keys("guessed")).await;
+                let signature = "A".repeat(43) + "=";
+                impostor.say(true, format!("v={signature}").as_bytes()).await;
+            }
+            assert_eq!(impostor.expect().await, "DISCONNECT Unspecified error");
+            assert_eq!(impostor.expect().await, "closed");
+            let Some(Event::Disconnected { error, retry_in: None }) = events.next().await else {
+                panic!("the client gives up");
+            };
+            assert!(error.to_string().starts_with("the authentication failed: the "), "{error}");
+            assert_eq!(pending.await, Err(RequestError::Closed));
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn wrong_question_of_the_server_ends_the_client() {
+    bounded(async {
+        let server = Server::new().await;
+        let builder = server.client().authentication(Scram::new("carl", "secret"));
+        let wrong = async {
+            let mut peer = server.accept().await;
+            peer.expect_data().await;
+            peer.say(false, b"r=of another exchange,s=AAAA,i=4096").await;
+            assert_eq!(peer.expect().await, "closed");
+        };
+        let (connected, ()) = tokio::join!(builder.connect(), wrong);
+        let error = connected.unwrap_err();
+        assert!(matches!(error, ConnectionError::Authentication(_)), "{error}");
+        // A method without anybody who knows it.
+        let method = Property::AuthenticationMethod(METHOD);
+        let builder = server.client().property(method).unwrap();
+        let wrong = async {
+            let mut peer = server.accept().await;
+            assert_eq!(peer.expect().await, "CONNECT clean");
+            peer.say(false, b"who?").await;
+            assert_eq!(peer.expect().await, "closed");
+        };
+        let (connected, ()) = tokio::join!(builder.connect(), wrong);
+        let error = connected.unwrap_err();
+        assert!(matches!(error, ConnectionError::Authentication(_)), "{error}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn client_without_a_method_does_not_authenticate_anew_and_older_versions_have_none() {
+    bounded(async {
+        let server = Server::new().await;
+        let (connected, _peer) = tokio::join!(server.client().connect(), server.welcome(false));
+        let (client, _events) = connected.unwrap();
+        assert_eq!(client.reauthenticate().await, Err(RequestError::NoAuthentication));
+        let old = server.client().version(Version::V3_1_1).authentication(Scram::new("c", "d"));
+        let error = old.connect().await.unwrap_err();
+        assert!(matches!(error, ConnectionError::Authentication(_)), "{error}");
     })
     .await;
 }

@@ -26,7 +26,5 @@ pub use self::bounds::{
 pub use self::client::Client;
 pub use self::error::{KeysError, ScramError};
 pub use self::keys::{KEY_BYTES, StoredKeys};
+pub use self::message::METHOD;
 pub use self::server::{Decoy, Server};
-
-/// The Authentication Method.
-pub const METHOD: &str = "SCRAM-SHA-256";

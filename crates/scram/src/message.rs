@@ -7,6 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use super::bounds::MESSAGE_MAXIMUM_BYTES;
 use super::error::ScramError;
 
+/// The Authentication Method.
+pub const METHOD: &str = "SCRAM-SHA-256";
+
 /// A message as text.
 pub(super) fn text(message: &[u8]) -> Result<&str, ScramError> {
     if message.len() > MESSAGE_MAXIMUM_BYTES {
