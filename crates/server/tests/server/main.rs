@@ -15,6 +15,7 @@ mod peer;
 mod restart;
 #[cfg(unix)]
 mod rights_table;
+mod scram;
 #[cfg(unix)]
 mod transports;
 #[cfg(unix)]
