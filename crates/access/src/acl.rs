@@ -18,5 +18,6 @@ mod overlap;
 mod rules;
 mod tree;
 
-pub use file::{AclFile, Rule, Scope, Type};
+pub use file::{AclFile, MAXIMUM_FILE_BYTES, MAXIMUM_RULES, Rule, Scope, Type};
+pub use lint::MAXIMUM_COMPARISONS;
 pub use rules::Rules;

@@ -22,4 +22,4 @@ pub use acl::{Acl, AclType, Acls};
 pub use decide::Login;
 pub use execute::Executed;
 pub use first::{PASSWORD_ITERATIONS, random_password};
-pub use model::{Client, DefaultAccess, Group, MOST_ENTRIES, Model, Role};
+pub use model::{Client, DefaultAccess, Group, MAXIMUM_FILE_BYTES, MOST_ENTRIES, Model, Role};

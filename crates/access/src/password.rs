@@ -10,5 +10,5 @@ mod file;
 mod hash;
 
 pub use edit::{EditError, Edited, PasswordLines};
-pub use file::{Check, PasswordFile};
+pub use file::{Check, MAXIMUM_FILE_BYTES, PasswordFile};
 pub use hash::{Hash, HashError, Scheme};

@@ -1,15 +1,15 @@
 //! `ferrymq acl`: what an ACL file allows, because of which line, and what in it looks wrong.
 
-use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand, ValueEnum};
-use ferrymq_access::acl::{AclFile, Rule, Rules, Scope, Type};
-use ferrymq_access::password::PasswordFile;
+use ferrymq_access::acl::{self, AclFile, Rule, Rules, Scope, Type};
+use ferrymq_access::password::{self, PasswordFile};
 use ferrymq_access::{Action, Mistake, RuleRef, Who};
 use ferrymq_client::{TopicFilter, TopicName};
+use ferrymq_server::bounded_file;
 
 /// Look at an ACL file.
 #[derive(Debug, Subcommand)]
@@ -161,7 +161,7 @@ fn effect(rule: &Rule) -> String {
 fn lint(arguments: &LintArguments) -> anyhow::Result<u8> {
     let file = read(&arguments.file)?;
     let users = match &arguments.password_file {
-        Some(path) => Some(parse(path, PasswordFile::parse)?),
+        Some(path) => Some(parse(path, password::MAXIMUM_FILE_BYTES, PasswordFile::parse)?),
         None => None,
     };
     let found = file.lint(users.as_ref());
@@ -172,15 +172,17 @@ fn lint(arguments: &LintArguments) -> anyhow::Result<u8> {
 }
 
 fn read(path: &Path) -> anyhow::Result<AclFile> {
-    parse(path, AclFile::parse)
+    parse(path, acl::MAXIMUM_FILE_BYTES, AclFile::parse)
 }
 
 fn parse<T>(
     path: &Path,
+    maximum_bytes: u64,
     parse: impl Fn(&str, &[u8]) -> Result<T, Vec<Mistake>>,
 ) -> anyhow::Result<T> {
     let name = path.display().to_string();
-    let bytes = fs::read(path).with_context(|| format!("cannot read {name}"))?;
+    let bytes =
+        bounded_file::read(path, maximum_bytes).with_context(|| format!("cannot read {name}"))?;
     match parse(&name, &bytes) {
         Ok(parsed) => Ok(parsed),
         Err(mistakes) => {

@@ -16,7 +16,6 @@ mod denials;
 mod dynamic_security;
 mod exchanges;
 mod fair_queue;
-mod file;
 mod gate;
 mod gatehouse;
 mod hashing;

@@ -6,6 +6,7 @@
 
 mod acceptor;
 pub mod access;
+pub mod bounded_file;
 mod broker;
 mod clock;
 mod config;

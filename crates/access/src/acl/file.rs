@@ -2,11 +2,12 @@
 
 use std::collections::HashSet;
 use std::fmt;
+use std::ops::ControlFlow;
 
 use ferrymq_codec::TopicFilter;
 
 use super::overlap::overlap;
-use crate::mistake::Mistake;
+use crate::mistake::{Mistake, Mistakes};
 
 /// The rules of an ACL file, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -55,15 +56,19 @@ pub enum Type {
 }
 
 impl AclFile {
-    /// Reads a file. The name is for mistakes, of which all are found, and for decisions.
+    /// Reads a file. The name is for mistakes and for decisions.
     ///
     /// As with Mosquitto, only a line that begins with `#` is a comment, words are separated by
     /// spaces, and a topic goes up to the end of its line.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes; of a file with very many the first. More than [`MAXIMUM_RULES`] are one.
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Self, Vec<Mistake>> {
         let mut file = Self { name: Box::from(name), ..Self::default() };
         let mut scope = Scope::Anonymous;
         let mut users = HashSet::new();
-        let mut mistakes = Vec::new();
+        let mut mistakes = Mistakes::of(name);
         for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
             let is_done = parse_line(line).map(|said| match said {
                 Line::Nothing => {}
@@ -78,11 +83,15 @@ impl AclFile {
                     file.push(number, Scope::Everybody, access, filter);
                 }
             });
-            if let Err(words) = is_done {
-                mistakes.push(Mistake::new(name, number, words));
+            let noted = match is_done {
+                Ok(()) => file.check_size(number, &mut mistakes),
+                Err(words) => mistakes.note(number, words),
+            };
+            if noted.is_break() {
+                break;
             }
         }
-        if mistakes.is_empty() { Ok(file) } else { Err(mistakes) }
+        mistakes.or(file)
     }
 
     /// The file's name, as it was given.
@@ -107,6 +116,18 @@ impl AclFile {
     /// The users that have a section, with the line where it begins.
     pub fn users(&self) -> impl Iterator<Item = (&str, usize)> {
         self.users.iter().map(|(user, line)| (&**user, *line))
+    }
+
+    fn check_size(&self, line: usize, mistakes: &mut Mistakes<'_>) -> ControlFlow<()> {
+        if self.rules.len() <= MAXIMUM_RULES && self.users.len() <= MAXIMUM_RULES {
+            return ControlFlow::Continue(());
+        }
+        let words = format!(
+            "the file has more than {MAXIMUM_RULES} rules or users; one `pattern` with %u or %c \
+             does for all users"
+        );
+        mistakes.note(line, words)?;
+        ControlFlow::Break(())
     }
 
     fn push(&mut self, line: usize, scope: Scope, access: Type, filter: &str) {
@@ -241,6 +262,13 @@ fn nearest<const N: usize>(word: &str, known: [&'static str; N]) -> Option<&'sta
     (distance <= (word.len() / 3).max(1)).then_some(nearest)
 }
 
+/// The longest ACL file that should be read. This is for whoever reads it; [`AclFile::parse`] takes
+/// what it is given.
+pub const MAXIMUM_FILE_BYTES: u64 = 32 << 20;
+
+/// How many rules an ACL file may have, and how many sections of users.
+pub const MAXIMUM_RULES: usize = 500_000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -299,6 +327,23 @@ mod tests {
         }
         assert!(mistake("topic a/b#").starts_with("acl:1: \"a/b#\" is no topic filter: "));
         assert!(mistake("topic read a/b # mine").ends_with("a comment has a line of its own"));
+    }
+
+    #[test]
+    fn file_with_too_many_rules_is_refused_at_the_first_of_these() {
+        let text = "topic a\n".repeat(MAXIMUM_RULES + 2);
+        let mistakes = AclFile::parse("acl", text.as_bytes()).unwrap_err();
+        let [mistake] = mistakes.as_slice() else { panic!("{mistakes:?}") };
+        assert_eq!(mistake.line, MAXIMUM_RULES + 1);
+        assert!(mistake.words.contains("more than 500000 rules"), "{mistake}");
+    }
+
+    #[test]
+    fn file_that_is_something_else_is_told_after_the_first_mistakes() {
+        let mistakes = AclFile::parse("acl", "x\n".repeat(100_000).as_bytes()).unwrap_err();
+        assert_eq!(mistakes.len(), 101);
+        let last = mistakes[100].to_string();
+        assert_eq!(last, "acl:101: this and what follows is wrong, too; is it the right file?");
     }
 
     #[test]

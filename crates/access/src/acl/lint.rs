@@ -10,19 +10,35 @@ use crate::password::PasswordFile;
 impl AclFile {
     /// What in the file has no effect, or another than it seems; in the order of the lines. With the
     /// users of a password file also which names are not there.
+    ///
+    /// Rules are compared with each other, which for very many takes very long: after
+    /// [`MAXIMUM_COMPARISONS`] they are only looked at one by one, and that is said.
     pub fn lint(&self, users: Option<&PasswordFile>) -> Vec<Mistake> {
+        self.lint_with(users, MAXIMUM_COMPARISONS)
+    }
+
+    fn lint_with(&self, users: Option<&PasswordFile>, comparisons: usize) -> Vec<Mistake> {
         let mut scopes: HashMap<&Scope, Vec<&Rule>> = HashMap::new();
         for rule in self.rules() {
             scopes.entry(&rule.scope).or_default().push(rule);
         }
         let patterns = scopes.get(&Scope::Everybody).map(Vec::as_slice).unwrap_or_default();
         let mut found: Vec<(usize, String)> = Vec::new();
+        let mut comparisons_left = Some(comparisons);
         for rule in self.rules() {
             let own = scopes.get(&rule.scope).map(Vec::as_slice).unwrap_or_default();
-            let words = misread(rule)
-                .or_else(|| self.passed_by(rule))
-                .or_else(|| without_effect(rule, own, patterns))
-                .or_else(|| without_dollar(rule, own, patterns));
+            let is_compared = comparisons_left.is_some();
+            comparisons_left = comparisons_left
+                .and_then(|left| left.checked_sub(self.comparisons(rule, own, patterns)));
+            if is_compared && comparisons_left.is_none() {
+                found.push((rule.line, TOO_MANY.into()));
+            }
+            let words = misread(rule).or_else(|| {
+                comparisons_left?;
+                self.passed_by(rule)
+                    .or_else(|| without_effect(rule, own, patterns))
+                    .or_else(|| without_dollar(rule, own, patterns))
+            });
             found.extend(words.map(|words| (rule.line, words)));
         }
         for (user, line) in self.users() {
@@ -32,6 +48,13 @@ impl AclFile {
         }
         found.sort();
         found.into_iter().map(|(line, words)| Mistake::new(self.name(), line, words)).collect()
+    }
+
+    /// With how many rules one is compared at the most.
+    fn comparisons(&self, rule: &Rule, own: &[&Rule], patterns: &[&Rule]) -> usize {
+        let is_deny = rule.access == Type::Deny;
+        let all = if is_deny && rule.scope == Scope::Everybody { self.rules().len() } else { 0 };
+        all + 3 * own.len() + 2 * patterns.len()
     }
 
     /// A pattern that denies, where a user's own rule allows.
@@ -51,6 +74,12 @@ impl AclFile {
         ))
     }
 }
+
+/// How often two rules of a file are compared.
+pub const MAXIMUM_COMPARISONS: usize = 50_000_000;
+
+const TOO_MANY: &str =
+    "this rule and those that follow are not compared with others: there are too many";
 
 /// A rule that says something else than it seems.
 fn misread(rule: &Rule) -> Option<String> {
@@ -192,6 +221,21 @@ mod tests {
         for (text, words) in rows {
             assert_eq!(lint(text), [words], "{text}");
         }
+    }
+
+    #[test]
+    fn many_rules_are_looked_at_and_no_more_are_compared_than_may_be() {
+        let lines = 60;
+        let mut rules: Vec<_> = (0..lines - 1).map(|number| format!("topic a/{number}")).collect();
+        rules.push("topic write".to_owned());
+        let text = rules.join("\n");
+        let file = AclFile::parse("acl", text.as_bytes()).unwrap();
+        let found: Vec<_> = file.lint_with(None, 7_000).iter().map(ToString::to_string).collect();
+        let [too_many, misread] = found.as_slice() else { panic!("{found:?}") };
+        // Each is compared with each, three times.
+        let first = 7_000 / (3 * lines) + 1;
+        assert_eq!(*too_many, format!("acl:{first}: {TOO_MANY}"));
+        assert!(misread.starts_with(&format!("acl:{lines}: gives the topic")), "{misread}");
     }
 
     #[test]

@@ -89,6 +89,9 @@ pub(super) struct Ranked(Vec<(Arc<str>, i32)>);
 /// The priority of a role or group that was given none.
 pub(super) const NO_PRIORITY: i32 = -1;
 
+/// The longest file: room for about half a million users.
+pub const MAXIMUM_FILE_BYTES: u64 = 128 << 20;
+
 /// The most clients that there can be, the most groups, the most roles, and the most rules of a role.
 pub const MOST_ENTRIES: usize = 1_000_000;
 

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hint::black_box;
+use std::ops::ControlFlow;
 
 use super::hash::Hash;
-use crate::mistake::Mistake;
+use crate::mistake::{Mistake, Mistakes};
 use crate::scram::StoredKeys;
 
 /// The users of a password file.
@@ -31,22 +32,26 @@ pub enum Check {
 }
 
 impl PasswordFile {
-    /// Reads a file. The name is for the mistakes, of which all are found; hashes are not verified
-    /// here, so that many users cost little.
+    /// Reads a file. The name is for the mistakes; hashes are not verified here, so that many users
+    /// cost little.
     ///
     /// As with Mosquitto, a line that begins with `#` is a comment, and one without `:` is nothing.
+    ///
+    /// # Errors
+    ///
+    /// All mistakes; of a file with very many the first.
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Self, Vec<Mistake>> {
         let mut lines: HashMap<Box<str>, usize> = HashMap::new();
         let mut users = HashMap::new();
-        let mut mistakes = Vec::new();
+        let mut mistakes = Mistakes::of(name);
         for (number, line) in (1..).zip(bytes.split(|byte| *byte == b'\n')) {
             let (user, hash) = match parse_line(line) {
                 Ok(Some(user)) => user,
                 Ok(None) => continue,
-                Err(words) => {
-                    mistakes.push(Mistake::new(name, number, words));
-                    continue;
-                }
+                Err(words) => match mistakes.note(number, words) {
+                    ControlFlow::Continue(()) => continue,
+                    ControlFlow::Break(()) => break,
+                },
             };
             match lines.entry(user) {
                 Entry::Occupied(first) => {
@@ -54,7 +59,9 @@ impl PasswordFile {
                     let words = format!(
                         "the user {user:?} is in line {first} already; one of the two must go"
                     );
-                    mistakes.push(Mistake::new(name, number, words));
+                    if mistakes.note(number, words).is_break() {
+                        break;
+                    }
                 }
                 Entry::Vacant(vacant) => {
                     users.insert(vacant.key().clone(), hash);
@@ -62,12 +69,9 @@ impl PasswordFile {
                 }
             }
         }
-        if mistakes.is_empty() {
-            let decoy = usual(&users).map(Hash::decoy);
-            Ok(Self { users, decoy })
-        } else {
-            Err(mistakes)
-        }
+        let users = mistakes.or(users)?;
+        let decoy = usual(&users).map(Hash::decoy);
+        Ok(Self { users, decoy })
     }
 
     /// Whether name and password belong together. It takes the time that the user's hash asks for;
@@ -105,6 +109,10 @@ impl PasswordFile {
         self.users.keys().map(AsRef::as_ref)
     }
 }
+
+/// The longest password file that should be read: room for about half a million users. This is for
+/// whoever reads it; [`PasswordFile::parse`] takes what it is given.
+pub const MAXIMUM_FILE_BYTES: u64 = 128 << 20;
 
 /// A name and its hash, nothing, or what is wrong.
 fn parse_line(line: &[u8]) -> Result<Option<(Box<str>, Hash)>, String> {

@@ -5,12 +5,13 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
-use ferrymq_access::password::PasswordLines;
+use ferrymq_access::password::{MAXIMUM_FILE_BYTES, PasswordLines};
+use ferrymq_server::bounded_file;
 use ferrymq_server::private_file::{self, Mode};
 
 /// Reads the file; one that everybody can read gets a warning.
 pub(super) fn read(path: &Path) -> anyhow::Result<PasswordLines> {
-    let bytes = fs::read(path).map_err(|error| {
+    let bytes = bounded_file::read(path, MAXIMUM_FILE_BYTES).map_err(|error| {
         let advice = match error.kind() {
             io::ErrorKind::NotFound => "; -c begins a new one",
             _ => "",

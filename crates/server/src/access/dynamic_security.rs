@@ -12,17 +12,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use ferrymq_access::dynamic_security::{
-    Login as Known, Model, PASSWORD_ITERATIONS, random_password,
+    Login as Known, MAXIMUM_FILE_BYTES, Model, PASSWORD_ITERATIONS, random_password,
 };
 use ferrymq_access::password::{Hash, Scheme};
 use ferrymq_access::{Action, Mistake, Who};
 use ferrymq_broker::{Asker, Principal};
 use zeroize::Zeroizing;
 
-use super::file::{fits, read_bytes};
 use super::login::Login;
 use super::rights::{RightsSource, Ruling};
 use super::source::{Checking, Outcome, Source};
+use crate::bounded_file;
 use crate::private_file::{self, Mode};
 
 /// Where dynamic security is administered.
@@ -61,7 +61,7 @@ impl DynamicSecurity {
     pub(super) fn open(settings: &DynamicSecuritySettings) -> Result<Self, Vec<Mistake>> {
         let path = &settings.file;
         let name = path.display().to_string();
-        let (model, first) = match read_bytes(path) {
+        let (model, first) = match bounded_file::read(path, MAXIMUM_FILE_BYTES) {
             Ok(bytes) => (parse(&name, &bytes).map_err(|mistake| vec![mistake])?, None),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 let (model, first) = make(settings).map_err(|words| wrong(&name, words))?;
@@ -101,7 +101,7 @@ impl DynamicSecurity {
         let shared = before.shared();
         let changing = shared.changing();
         let name = self.path.display().to_string();
-        let read = read_bytes(&self.path).map_err(|error| {
+        let read = bounded_file::read(&self.path, MAXIMUM_FILE_BYTES).map_err(|error| {
             Mistake::new(&name, 0, format!("it cannot be read, and stays as it was: {error}"))
         });
         match read.and_then(|bytes| parse(&name, &bytes)) {
@@ -147,7 +147,7 @@ impl DynamicSecurity {
     /// Writes the file.
     fn keep(&self, model: &Model) -> io::Result<()> {
         let bytes = model.to_json();
-        fits(&bytes)?;
+        bounded_file::fits(&bytes, MAXIMUM_FILE_BYTES)?;
         private_file::replace(&self.path, &bytes, Mode::Private)
     }
 

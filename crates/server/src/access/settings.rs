@@ -8,18 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ferrymq_access::Mistake;
-use ferrymq_access::acl::{AclFile, Rules};
-use ferrymq_access::password::PasswordFile;
+use ferrymq_access::acl::{self, AclFile, Rules};
+use ferrymq_access::password::{self, PasswordFile};
 
 use super::acl_file::AclFileRights;
 use super::broker_control::BrokerControl;
 use super::dynamic_security::{DynamicSecurity, DynamicSecuritySettings};
-use super::file::read_bytes;
 use super::password_file::PasswordFileSource;
 use super::policy::{Door, Policy};
 use super::rights::RightsSource;
 use super::source::Source;
 use super::sources::UserSettings;
+use crate::bounded_file;
 
 /// What a configuration says of who may do what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,7 +146,7 @@ fn keep_mistakes<T>(read: Result<T, Vec<Mistake>>, mistakes: &mut Vec<Mistake>) 
 }
 
 fn read_users(path: &Path) -> Result<Arc<dyn Source>, Vec<Mistake>> {
-    let (name, bytes) = read(path)?;
+    let (name, bytes) = read(path, password::MAXIMUM_FILE_BYTES)?;
     warn_of_readers(path);
     Ok(Arc::new(PasswordFileSource::new(PasswordFile::parse(&name, &bytes)?)))
 }
@@ -159,17 +159,18 @@ fn read_elsewhere(users: &UserSettings) -> Result<Vec<Arc<dyn Source>>, Vec<Mist
 }
 
 fn read_rights(path: &Path, checks_subscribe: bool) -> Result<Arc<dyn RightsSource>, Vec<Mistake>> {
-    let (name, bytes) = read(path)?;
+    let (name, bytes) = read(path, acl::MAXIMUM_FILE_BYTES)?;
     let rules = Rules::new(&AclFile::parse(&name, &bytes)?);
     Ok(Arc::new(AclFileRights::new(rules, checks_subscribe)))
 }
 
 /// A file, and what it is called in mistakes.
-fn read(path: &Path) -> Result<(String, Vec<u8>), Vec<Mistake>> {
+fn read(path: &Path, maximum_bytes: u64) -> Result<(String, Vec<u8>), Vec<Mistake>> {
     let name = path.display().to_string();
-    let wrong = |words: String| vec![Mistake::new(&name, 0, words)];
-    let bytes = read_bytes(path).map_err(|error| wrong(format!("it cannot be read: {error}")))?;
-    Ok((name, bytes))
+    match bounded_file::read(path, maximum_bytes) {
+        Ok(bytes) => Ok((name, bytes)),
+        Err(error) => Err(vec![Mistake::new(&name, 0, format!("it cannot be read: {error}"))]),
+    }
 }
 
 /// Whoever can read the hashes can try passwords at leisure.

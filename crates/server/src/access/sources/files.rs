@@ -1,20 +1,17 @@
 //! Files with keys, secrets and passwords.
 
-use std::fs;
-use std::io::Read;
 use std::path::Path;
 
 use zeroize::Zeroizing;
 
 use super::error::SourceError;
+use crate::bounded_file;
 
 /// The bytes of a file, which are wiped out when nobody needs them any more.
 pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, SourceError> {
-    let file = fs::File::open(path);
-    let mut bytes = Zeroizing::new(Vec::new());
-    let read = file.and_then(|file| file.take(FILE_MAXIMUM_BYTES).read_to_end(&mut bytes));
-    read.map_err(|source| SourceError::File { path: path.to_owned(), source })?;
-    Ok(bytes)
+    bounded_file::read(path, FILE_MAXIMUM_BYTES)
+        .map(Zeroizing::new)
+        .map_err(|source| SourceError::File { path: path.to_owned(), source })
 }
 
 /// The text of a file, without line feeds at its end.
@@ -26,5 +23,5 @@ pub(super) fn read_text(path: &Path) -> Result<Zeroizing<String>, SourceError> {
     Ok(Zeroizing::new(text.to_owned()))
 }
 
-/// More is not read: nobody has so many keys.
+/// Nobody has so many keys.
 const FILE_MAXIMUM_BYTES: u64 = 1 << 20;
