@@ -204,7 +204,7 @@ impl<'a> Subscriber<'a> {
                     Some(rate) => tokio::select! {
                         event = events.next() => event,
                         _ = rate.ticks.tick() => {
-                            printer.line(&std::mem::take(&mut rate.messages).to_string())?;
+                            printer.line(&rate.take_line())?;
                             continue;
                         }
                     },
@@ -295,6 +295,11 @@ impl Rate {
     fn new() -> Self {
         let second = Duration::from_secs(1);
         Self { messages: 0, ticks: interval_at(Instant::now() + second, second) }
+    }
+
+    /// What is printed, in the words of `mosquitto_sub`. The next second begins.
+    fn take_line(&mut self) -> String {
+        format!("{} msgs/s", std::mem::take(&mut self.messages))
     }
 }
 
