@@ -69,6 +69,11 @@ fn scram() {
 }
 
 #[test]
+fn tls() {
+    run(ferrymq_fuzz::tls, TLS, 1_000);
+}
+
+#[test]
 fn token() {
     run(ferrymq_fuzz::token, TOKENS, 20_000);
 }
@@ -145,6 +150,20 @@ const EXCHANGES: &[&[u8]] = &[
     b"\x02c=biws,r=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH,\
       p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
     b"\x03r=BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHx,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
+];
+
+/// Good data for the target of TLS: what is tried, lengths of the pieces, and either what the network
+/// does to each record or what a stranger says.
+const TLS: &[&[u8]] = &[
+    b"\x50\xFF\0\0\0\0\0\0\0\0\0\0\0\0\x0D\0\x07\x03",
+    b"\x51\x21\0\0\0\0\0\0\0\0\x0A\0\0\x0C\0\x09",
+    b"\xF4\xF0\0\0\0\x09\0\0\0\x0B\0",
+    b"\x35\x13\0\0\x0E\x05\x02\x14\0\0\x01\x02\0\0\x0F\x0F\0",
+    b"\x10\0\x0D\0\x2B\x04",
+    b"\x08\x31\x16\x03\x01\0\x2F\x01\0\0\x2B\x03\x03abcdefghijklmnopqrstuvwxyz012345\0\0\x04\x13\x01\xC0\x2B\x01\0",
+    b"\x0A\xFF\x16\x03\x03\0\x2C\x02\0\0\x28\x03\x03abcdefghijklmnopqrstuvwxyz012345\0\x13\x01\0\0\0\x15\x03\x03\0\x02\x02\x28",
+    b"\x08\x10\x10\x0D\0\x04MQTT\x04\x02\0\x3C\0\x01c",
+    b"\x09\x42\x15\x03\x03\0\x02\x01\0\x14\x03\x03\0\x01\x01\x17\x03\x03\0\x03abc",
 ];
 
 /// Good data for the target of tokens: what it is, and that.

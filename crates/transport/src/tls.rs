@@ -27,7 +27,7 @@ mod words;
 pub use certificate::PeerCertificate;
 pub use client::ClientLayer;
 pub use error::SettingsError;
-pub use machine::Negotiated;
+pub use machine::{Negotiated, UNREAD_BYTES_MAXIMUM};
 pub use options::{ClientOptions, ServerOptions, TlsVersion};
 pub use server::ServerLayer;
 pub use settings::{ClientSettings, ServerSettings};

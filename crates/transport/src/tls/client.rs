@@ -39,6 +39,12 @@ impl ClientLayer {
         Ok(layer)
     }
 
+    /// How many bytes it keeps because more must come: no more than
+    /// [`UNREAD_BYTES_MAXIMUM`](super::UNREAD_BYTES_MAXIMUM).
+    pub const fn unread_bytes(&self) -> usize {
+        self.machine.unread_bytes()
+    }
+
     /// What was agreed on, when the handshake is over.
     pub fn negotiated(&self) -> Option<Negotiated> {
         self.machine.negotiated()

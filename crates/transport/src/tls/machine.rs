@@ -76,10 +76,6 @@ struct End {
 }
 
 impl<S: Side> Machine<S> {
-    /// The most bytes that wait for more: the largest record of RFC 5246, 6.2.3. A handshake message
-    /// that spans records must fit, too.
-    const UNREAD_BYTES_MAXIMUM: usize = 5 + 16_384 + 2_048;
-
     pub(super) const fn new(side: S) -> Self {
         Self { side, unread: Vec::new(), end: End { received: false, sent: false } }
     }
@@ -100,13 +96,13 @@ impl<S: Side> Machine<S> {
             Ok(_) if self.end.received => return Ok(()),
             Ok(read_bytes) => read_bytes,
             Err(error) => {
-                self.end = End { received: true, sent: true };
+                self.give_up();
                 return Err(error);
             }
         };
         keep(&mut unread, read_bytes);
-        if unread.len() > Self::UNREAD_BYTES_MAXIMUM {
-            self.end = End { received: true, sent: true };
+        if unread.len() > UNREAD_BYTES_MAXIMUM {
+            self.give_up();
             return Err(Error::PeerSentOversizedRecord);
         }
         self.unread = unread;
@@ -187,7 +183,7 @@ impl<S: Side> Machine<S> {
         let is_usable = self.read_records(&mut unread, &mut Vec::new(), below).is_ok();
         if !is_usable || !self.encrypt(outgoing, &mut unread, below) {
             self.say_last_words(below);
-            self.end = End { received: true, sent: true };
+            self.give_up();
         }
         self.unread = unread;
     }
@@ -223,6 +219,15 @@ impl<S: Side> Machine<S> {
         self.end.received
     }
 
+    /// Nothing is received or sent any more.
+    pub(super) const fn give_up(&mut self) {
+        self.end = End { received: true, sent: true };
+    }
+
+    pub(super) const fn unread_bytes(&self) -> usize {
+        self.unread.len()
+    }
+
     pub(super) fn is_handshaking(&self) -> bool {
         self.side.common().is_handshaking()
     }
@@ -247,6 +252,10 @@ impl<S: Side> Machine<S> {
         Some(Negotiated { version, cipher, is_resumed })
     }
 }
+
+/// The most bytes that a connection keeps because more of them must come: the largest record of
+/// RFC 5246, 6.2.3. A handshake message that spans records must fit, too.
+pub const UNREAD_BYTES_MAXIMUM: usize = 5 + 16_384 + 2_048;
 
 /// The most plaintext of one record [RFC 8446, 5.1].
 const PLAIN_BYTES_MAXIMUM: usize = 16_384;

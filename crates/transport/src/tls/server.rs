@@ -38,6 +38,12 @@ impl ServerLayer {
         PeerCertificate::of(self.machine.peer_certificate()?)
     }
 
+    /// How many bytes it keeps because more must come: no more than
+    /// [`UNREAD_BYTES_MAXIMUM`](super::UNREAD_BYTES_MAXIMUM).
+    pub const fn unread_bytes(&self) -> usize {
+        self.machine.unread_bytes()
+    }
+
     /// What was agreed on, when the handshake is over.
     pub fn negotiated(&self) -> Option<Negotiated> {
         self.machine.negotiated()
@@ -52,8 +58,8 @@ impl Layer for ServerLayer {
         below: &mut Vec<u8>,
     ) -> Result<(), TransportError> {
         if let (false, Some(&first)) = (self.has_begun, input.first()) {
-            words::check_first_byte(first)?;
             self.has_begun = true;
+            words::check_first_byte(first).inspect_err(|_| self.machine.give_up())?;
         }
         self.machine.receive(input, above, below).map_err(|error| words::server(&error))
     }
