@@ -46,6 +46,8 @@ pub(crate) fn run(options: ServeOptions, household: &mut dyn Household) -> Resul
         // If nobody takes it, the broker has been waited for already.
         let _ = events.send(Signal::End);
     });
+    // How the files look that were just read; to start may take a while.
+    let watch = Watch::new(household.watched_files());
     let server = match Server::start_with(options, stop) {
         Ok(server) => server,
         // That is what was asked for.
@@ -54,7 +56,7 @@ pub(crate) fn run(options: ServeOptions, household: &mut dyn Household) -> Resul
     };
     household.running(&server);
     notify::ready();
-    attend(&server, household, &inbox);
+    attend(&server, household, watch, &inbox);
     notify::stopping();
     let ended = server.join();
     signals.close();
@@ -62,8 +64,12 @@ pub(crate) fn run(options: ServeOptions, household: &mut dyn Household) -> Resul
 }
 
 /// Does what it is told until it is told to end.
-fn attend(server: &Server, household: &mut dyn Household, inbox: &mpsc::Receiver<Signal>) {
-    let mut watch = Watch::new(household.watched_files());
+fn attend(
+    server: &Server,
+    household: &mut dyn Household,
+    mut watch: Watch,
+    inbox: &mpsc::Receiver<Signal>,
+) {
     let mut watchdog = Watchdog::of_supervisor();
     loop {
         let signal = match watchdog.next().into_iter().chain(watch.next()).min() {
@@ -96,9 +102,10 @@ fn attend(server: &Server, household: &mut dyn Household, inbox: &mpsc::Receiver
         };
         if reload {
             notify::reloading();
+            let before = Watch::new(household.watched_files());
             household.reload(server);
+            watch = before.go_on(household.watched_files());
             notify::ready();
-            watch = Watch::new(household.watched_files());
         }
     }
 }

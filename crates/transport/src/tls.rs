@@ -21,7 +21,6 @@ mod server;
 mod settings;
 mod signature;
 mod verify;
-mod watch;
 mod words;
 
 pub use certificate::PeerCertificate;
@@ -31,4 +30,3 @@ pub use machine::{Negotiated, UNREAD_BYTES_MAXIMUM};
 pub use options::{ClientOptions, ServerOptions, TlsVersion};
 pub use server::ServerLayer;
 pub use settings::{ClientSettings, ServerSettings};
-pub use watch::FileWatch;

@@ -3,6 +3,7 @@
 //! They are looked at every few seconds. That needs nothing of the system, and works where
 //! notifications do not: over the network, through links that are exchanged, in containers.
 
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
@@ -29,6 +30,18 @@ impl Watch {
             files: files.map(|(look, path)| (path, look)).collect(),
             next: Instant::now() + PAUSE,
         }
+    }
+
+    /// The same for the files that are to be watched from now on. Of those that were watched before
+    /// what counts is how they looked then, so that what was changed meanwhile is found.
+    pub(super) fn go_on(&self, files: Vec<PathBuf>) -> Self {
+        let known: HashMap<&PathBuf, &Look> =
+            self.files.iter().map(|(path, look)| (path, look)).collect();
+        let files = files.into_iter().map(|path| {
+            let look = known.get(&path).map_or_else(|| Look::at(&path), |look| **look);
+            (path, look)
+        });
+        Self { files: files.collect(), next: Instant::now() + PAUSE }
     }
 
     /// When to look again, if there is anything to look at.
@@ -90,5 +103,19 @@ mod tests {
         fs::remove_file(&path).unwrap();
         assert_eq!(calm.find_changed(), Some(path.as_path()));
         assert_eq!(watch().find_changed(), None);
+    }
+
+    #[test]
+    fn file_that_changes_while_it_is_read_again_has_changed() {
+        let directory = tempfile::tempdir().unwrap();
+        let [certificate, key] =
+            ["server.crt", "server.key"].map(|name| directory.path().join(name));
+        fs::write(&certificate, "one").unwrap();
+        let before = Watch::new(vec![certificate.clone()]);
+        fs::write(&certificate, "other").unwrap();
+        fs::write(&key, "key").unwrap();
+        let after = before.go_on(vec![certificate.clone(), key.clone()]);
+        assert_eq!(after.find_changed(), Some(certificate.as_path()));
+        assert_eq!(after.go_on(vec![key]).find_changed(), None);
     }
 }

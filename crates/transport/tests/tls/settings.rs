@@ -3,9 +3,7 @@
 use std::fs;
 
 use crate::peers::{Authority, fixture, named};
-use ferrymq_transport::tls::{
-    ClientOptions, ClientSettings, FileWatch, ServerOptions, ServerSettings,
-};
+use ferrymq_transport::tls::{ClientOptions, ClientSettings, ServerOptions, ServerSettings};
 use rcgen::{KeyPair, date_time_ymd};
 
 /// A change to good options, and what the words about it must contain.
@@ -191,24 +189,6 @@ fn directory_of_authorities_needs_no_special_names() {
     for expected in [options.certificate, options.key, directory.join("one"), directory] {
         assert!(files.contains(&expected), "{}", expected.display());
     }
-}
-
-#[test]
-fn watch_sees_files_that_change_come_and_go() {
-    let authority = Authority::new();
-    authority.write("one", "1");
-    let mut watch = FileWatch::new(["one", "two"].map(|name| authority.path(name)));
-    assert!(!watch.have_changed());
-    authority.write("one", "longer");
-    assert!(watch.have_changed() && !watch.have_changed());
-    authority.write("two", "2");
-    assert!(watch.have_changed() && !watch.have_changed());
-    // The same size and perhaps the same time: another file all the same.
-    authority.write("new", "2");
-    fs::rename(authority.path("new"), authority.path("two")).unwrap();
-    assert!(watch.have_changed() && !watch.have_changed());
-    fs::remove_file(authority.path("one")).unwrap();
-    assert!(watch.have_changed() && !watch.have_changed());
 }
 
 #[test]
