@@ -47,7 +47,7 @@ impl Client {
         match self.phase {
             Phase::Away(until) => {
                 let sleeps = self.persona.role == Role::Sleeper && !mood.wakes_sleepers;
-                if until > world.now || sleeps || world.port.is_none() {
+                if until > world.now || sleeps || world.way.is_none() {
                     return Ok(());
                 }
                 let clean_start = self.persona.role == Role::Discarder && random.per_mille(50);

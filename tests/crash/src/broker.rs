@@ -1,12 +1,14 @@
 //! The broker under test: a process that is started on a data directory and killed.
 
-use std::env;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::binary::binary;
+use crate::way::{Certificate, Transport};
 
 /// How the broker is started.
 #[derive(Clone, Debug)]
@@ -19,6 +21,10 @@ pub struct BrokerOptions {
     pub durability: String,
     /// The length of a segment of the log, if not the default.
     pub segment_bytes: Option<u64>,
+    /// What its listener speaks.
+    pub transport: Transport,
+    /// What it shows where that has TLS.
+    pub certificate: Option<Certificate>,
     /// A process whose file systems the broker sees instead of ours.
     pub beside: Option<u32>,
 }
@@ -39,6 +45,8 @@ impl BrokerOptions {
             shards: 2,
             durability: "power".to_owned(),
             segment_bytes: None,
+            transport: Transport::Tcp,
+            certificate: None,
             beside: None,
         }
     }
@@ -58,6 +66,15 @@ impl BrokerOptions {
         command.args(["--durability", &self.durability]).arg("--data").arg(&self.data);
         if let Some(bytes) = self.segment_bytes {
             command.args(["--segment-bytes", &bytes.to_string()]);
+        }
+        if self.transport.has_tls()
+            && let Some(certificate) = &self.certificate
+        {
+            command.arg("--certfile").arg(certificate.file());
+            command.arg("--keyfile").arg(certificate.key());
+        }
+        if self.transport.has_websocket() {
+            command.args(["--protocol", "websockets"]);
         }
         command
     }
@@ -187,18 +204,6 @@ impl Drop for Broker {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// The binary: `FERRYMQ_BIN`, or the one beside the running executable.
-fn binary() -> PathBuf {
-    if let Some(path) = env::var_os("FERRYMQ_BIN") {
-        return path.into();
-    }
-    let executable = env::current_exe().expect("the system names the running executable");
-    // A program lies in target/<profile>/, a test in target/<profile>/deps/.
-    let built = executable.ancestors().skip(1).take(2).map(|folder| folder.join("ferrymq"));
-    let found = built.into_iter().find(|path| path.is_file());
-    found.expect("build the broker first: cargo build -p ferrymq")
 }
 
 /// The words before the port of the IPv4 listener.

@@ -19,6 +19,7 @@ use crate::history::Fault;
 use crate::ledger::Ledger;
 use crate::persona::Persona;
 use crate::scene::Life;
+use crate::way::Way;
 
 /// What all clients share while they act.
 #[derive(Debug)]
@@ -27,8 +28,8 @@ pub(crate) struct World<'a> {
     pub(crate) registry: &'a Registry,
     /// Since the begin of the run.
     pub(crate) now: Duration,
-    /// Where the broker listens, if it does.
-    pub(crate) port: Option<u16>,
+    /// How to come to the broker, if it listens.
+    pub(crate) way: Option<&'a Way>,
 }
 
 impl World<'_> {
@@ -38,7 +39,6 @@ impl World<'_> {
 }
 
 /// A client and its session.
-#[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) number: ClientNumber,
     pub(crate) persona: Persona,
@@ -183,6 +183,9 @@ impl Client {
             return Ok(());
         };
         let mut input = connection.take_input();
+        if let Some(error) = connection.take_error() {
+            return Err(self.fault(&error));
+        }
         while let Some(packet) = input.next_packet() {
             let packet = packet.map_err(|error| {
                 Fault::of(self.number, format!("{}: a malformed packet: {error}", self.number))

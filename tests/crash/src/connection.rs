@@ -1,21 +1,29 @@
-//! A network connection: bytes in and out without waiting.
+//! A network connection: bytes in and out without waiting, through what layers it has.
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::mem;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use ferrymq_codec::{Frame, Framing, MAX_REMAINING_LENGTH, Packet, Version};
+use ferrymq_transport::Layer;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
 
+use crate::way::{ClientStack, Way};
+
 /// A network connection to the broker.
-#[derive(Debug)]
 pub(crate) struct Connection {
     stream: TcpStream,
+    /// What stands between the socket and MQTT.
+    stack: Option<ClientStack>,
     version: Version,
     input: Vec<u8>,
+    /// Packets that are to go down.
+    packets: Vec<u8>,
+    /// What is to be written to the socket.
     output: Vec<u8>,
     has_ended: bool,
+    error: Option<String>,
 }
 
 /// Whole packets that were taken from a connection.
@@ -28,23 +36,33 @@ pub(crate) struct Input {
 
 impl Connection {
     pub(crate) fn open(
-        port: u16,
+        way: &Way,
         version: Version,
         registry: &Registry,
         token: Token,
     ) -> io::Result<Self> {
-        let mut stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+        let mut stream = TcpStream::connect(SocketAddr::from((Ipv4Addr::LOCALHOST, way.port)))?;
         registry.register(&mut stream, token, Interest::READABLE | Interest::WRITABLE)?;
-        Ok(Self { stream, version, input: Vec::new(), output: Vec::new(), has_ended: false })
+        let mut output = Vec::new();
+        Ok(Self {
+            stream,
+            stack: way.open(&mut output),
+            version,
+            input: Vec::new(),
+            packets: Vec::new(),
+            output,
+            has_ended: false,
+            error: None,
+        })
     }
 
     pub(crate) fn send(&mut self, packet: &Packet<'_>) {
-        packet.encode(self.version, &mut self.output).expect("the packets of a plan are short");
+        packet.encode(self.version, &mut self.packets).expect("the packets of a plan are short");
     }
 
     /// Whether so much waits to be written that more would only cost memory.
     pub(crate) const fn is_congested(&self) -> bool {
-        self.output.len() > OUTPUT
+        self.packets.len() + self.output.len() > OUTPUT
     }
 
     /// Whether the broker, or the system, has ended the connection and all was read.
@@ -52,8 +70,14 @@ impl Connection {
         self.has_ended
     }
 
+    /// What the layers have found wrong with what the broker says.
+    pub(crate) fn take_error(&mut self) -> Option<String> {
+        self.error.take()
+    }
+
     /// Writes what can be written at once.
     pub(crate) fn flush(&mut self) {
+        self.wrap();
         let mut written = 0;
         while let Some(rest) = self.output.get(written..).filter(|rest| !rest.is_empty()) {
             match self.stream.write(rest) {
@@ -66,13 +90,37 @@ impl Connection {
         self.output.drain(..written);
     }
 
+    /// Sends the packets through the layers, once these are open.
+    fn wrap(&mut self) {
+        match &mut self.stack {
+            None => self.output.append(&mut self.packets),
+            Some(stack) if stack.is_open() => {
+                stack.send(&[IoSlice::new(&self.packets)], &mut self.output);
+                self.packets.clear();
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Takes what was read.
+    fn unwrap(&mut self, bytes: &[u8]) {
+        let Some(stack) = &mut self.stack else {
+            self.input.extend_from_slice(bytes);
+            return;
+        };
+        if let Err(error) = stack.receive(bytes, &mut self.input, &mut self.output) {
+            self.error = Some(error.to_string());
+        }
+        self.has_ended |= stack.has_ended();
+    }
+
     /// Takes what there is. Give it back with [`Self::put_back`] when its packets are read.
     pub(crate) fn take_input(&mut self) -> Input {
         let mut buffer = [0; 1 << 14];
         while !self.has_ended {
             match self.stream.read(&mut buffer) {
                 Ok(0) => self.has_ended = true,
-                Ok(length) => self.input.extend(buffer.iter().take(length)),
+                Ok(length) => self.unwrap(buffer.get(..length).unwrap_or_default()),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if is_connecting(&error) => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use ferrymq_transport::tls::ClientSettings;
 use mio::{Events, Poll};
 use tempfile::TempDir;
 
@@ -15,6 +16,7 @@ use crate::history::Fault;
 use crate::ledger::Ledger;
 use crate::persona::{self, Role};
 use crate::random::Random;
+use crate::way::{Certificate, Transport, Way};
 
 /// What a run is like.
 #[derive(Clone, Debug)]
@@ -40,6 +42,8 @@ pub struct RunOptions {
 pub struct Report {
     /// Kills under load.
     pub kills: u64,
+    /// How many of these were under load that came by TLS or WebSocket.
+    pub layered_kills: u64,
     /// Kills while the broker started.
     pub early_kills: u64,
     /// Times that everybody has got what was owed.
@@ -78,8 +82,10 @@ struct Run {
     poll: Poll,
     begin: Instant,
     broker_options: BrokerOptions,
+    /// What clients need to believe the broker's certificate.
+    trust: ClientSettings,
     broker: Option<Broker>,
-    port: Option<u16>,
+    way: Option<Way>,
     report: Report,
     /// Removes the data directory at the end.
     _directory: TempDir,
@@ -101,6 +107,9 @@ impl Run {
         let mut broker_options = BrokerOptions::new(&directory.path().join("data"));
         broker_options.durability.clone_from(&options.durability);
         broker_options.segment_bytes = options.segment_bytes;
+        let certificate = Certificate::make(&directory.path().join("certificates"));
+        let trust = certificate.trust();
+        broker_options.certificate = Some(certificate);
         Self {
             options: options.clone(),
             random,
@@ -109,8 +118,9 @@ impl Run {
             poll: Poll::new().expect("the system has a poller"),
             begin: Instant::now(),
             broker_options,
+            trust,
             broker: None,
-            port: None,
+            way: None,
             report: Report::default(),
             _directory: directory,
         }
@@ -138,8 +148,8 @@ impl Run {
         self.stop()
     }
 
-    /// Starts a broker, often with another number of shards, sometimes after killing one that had
-    /// not come so far.
+    /// Starts a broker, often with another number of shards or another transport, sometimes after
+    /// killing one that had not come so far.
     fn start(&mut self) -> Result<(), Faults> {
         if self.broker.is_some() {
             return Ok(());
@@ -152,10 +162,12 @@ impl Run {
             self.report.early_kills += 1;
         }
         self.choose_shards();
+        self.choose_transport();
         let mut broker = Broker::start(&self.broker_options);
         let port = broker.port().map_err(|text| vec![fault_of_broker(&text)])?;
         self.broker = Some(broker);
-        self.port = Some(port);
+        let (transport, trust) = (self.broker_options.transport, self.trust.clone());
+        self.way = Some(Way { port, transport, trust });
         self.note(Event::Started)
     }
 
@@ -164,6 +176,19 @@ impl Run {
             let shards = self.random.between(1, 4);
             self.broker_options.shards = u16::try_from(shards).unwrap_or(1);
         }
+    }
+
+    /// Half of the time it is plain TCP.
+    fn choose_transport(&mut self) {
+        const CHOICE: [Transport; 6] = [
+            Transport::Tcp,
+            Transport::Tcp,
+            Transport::Tcp,
+            Transport::Tls,
+            Transport::WebSocket,
+            Transport::SecureWebSocket,
+        ];
+        self.broker_options.transport = self.random.pick(&CHOICE).unwrap_or_default();
     }
 
     /// Load until some time has passed, or just when some publication is acknowledged.
@@ -190,7 +215,7 @@ impl Run {
         let now = self.begin.elapsed();
         self.ledger.look(now);
         let registry = self.poll.registry();
-        let mut world = World { ledger: &mut self.ledger, registry, now, port: self.port };
+        let mut world = World { ledger: &mut self.ledger, registry, now, way: self.way.as_ref() };
         for client in &mut self.clients {
             let outcome = client.read(&mut world, false).and_then(|()| match mood {
                 Some(mood) => client.act(&mut world, mood, &mut self.random),
@@ -220,7 +245,7 @@ impl Run {
         let Some(mut broker) = self.broker.take() else {
             return Ok(());
         };
-        self.port = None;
+        let is_layered = self.way.take().is_some_and(|way| way.transport != Transport::Tcp);
         let in_good_order = self.random.per_mille(80);
         if in_good_order {
             broker.ask_to_end();
@@ -232,10 +257,11 @@ impl Run {
         } else {
             broker.kill();
             self.report.kills += 1;
+            self.report.layered_kills += u64::from(is_layered);
         }
         let now = self.now();
         let registry = self.poll.registry();
-        let mut world = World { ledger: &mut self.ledger, registry, now, port: None };
+        let mut world = World { ledger: &mut self.ledger, registry, now, way: None };
         for client in &mut self.clients {
             while client.connection.is_some() {
                 client.read(&mut world, true).map_err(|fault| vec![fault])?;
@@ -340,7 +366,7 @@ impl Run {
     ) -> Result<(), Faults> {
         let now = self.begin.elapsed();
         let registry = self.poll.registry();
-        let mut world = World { ledger: &mut self.ledger, registry, now, port: self.port };
+        let mut world = World { ledger: &mut self.ledger, registry, now, way: self.way.as_ref() };
         for client in &mut self.clients {
             if numbers.contains(&client.number) {
                 act(client, &mut world).map_err(|fault| vec![fault])?;

@@ -24,6 +24,7 @@ fn check(options: &RunOptions) -> Report {
 fn kills_lose_nothing_and_bring_nothing_back() {
     let report = check(&options(1, 30));
     assert!(report.kills >= 20 && report.acknowledged > 1000, "{report:?}");
+    assert!(report.layered_kills >= 5, "{report:?}");
 }
 
 #[test]

@@ -24,13 +24,13 @@ impl Client {
         world: &mut World<'_>,
         clean_start: bool,
     ) -> Result<(), Fault> {
-        let Some(port) = world.port else {
+        let Some(way) = world.way else {
             return Ok(());
         };
         let life = world.ledger.scene().life(self.number);
         let clean_start = clean_start || self.must_start_clean || life == Life::Transient;
         let version = self.persona.version;
-        let Ok(connection) = Connection::open(port, version, world.registry, self.token()) else {
+        let Ok(connection) = Connection::open(way, version, world.registry, self.token()) else {
             self.phase = Phase::Away(world.now + PAUSE);
             return Ok(());
         };
