@@ -19,6 +19,7 @@ mod relay;
 mod report;
 mod rounds;
 mod sample;
+mod startup;
 mod stored;
 mod subject;
 mod transports;
@@ -46,6 +47,7 @@ fn main() -> Result<()> {
             process::raise_file_limit(plan.connections + 1000)?;
             transports::run(&plan.common, plan.connections)
         }
+        Command::Startup(common) => startup::run(&common),
         Command::Durable(plan) => stored::run(&plan, stored::Experiment::Durable),
         Command::Single(plan) => stored::run(&plan, stored::Experiment::Single),
         Command::Drain(plan) => stored::run(&plan, stored::Experiment::Drain),
@@ -79,6 +81,8 @@ enum Command {
     /// The same over TCP, TLS, WebSocket and both: messages, megabytes, handshakes, idle
     /// connections
     Transports(Plan),
+    /// How long a broker with three listeners, 10,000 users and their rights takes to start
+    Startup(Common),
     /// Acknowledged messages a second for 10,000 sessions that are away
     Durable(stored::plan::Plan),
     /// Latency of one message at a time for a session that is away, beside fdatasync

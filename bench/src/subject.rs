@@ -246,7 +246,7 @@ fn start_mosquitto(
 }
 
 /// A port that nobody used a moment ago.
-fn free_port() -> Result<u16> {
+pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
 }
 

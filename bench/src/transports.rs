@@ -191,12 +191,12 @@ fn leave(mut link: Link) -> Result<()> {
 }
 
 /// An authority, and a certificate of it for loopback.
-struct Authority {
+pub(crate) struct Authority {
     place: TempDir,
 }
 
 impl Authority {
-    fn new(ferrymq: &Path) -> Result<Self> {
+    pub(crate) fn new(ferrymq: &Path) -> Result<Self> {
         let place = TempDir::new()?;
         for arguments in [&["ca", "--out", "."][..], &["server", HOST]] {
             let made = Command::new(ferrymq)
@@ -210,7 +210,7 @@ impl Authority {
         Ok(Self { place })
     }
 
-    fn directives(&self) -> String {
+    pub(crate) fn directives(&self) -> String {
         let place = self.place.path().display();
         format!("certfile {place}/server.crt\nkeyfile {place}/server.key\n")
     }
