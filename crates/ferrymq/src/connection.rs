@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use clap::builder::TypedValueParser;
 use clap::{ArgAction, Args, ValueEnum};
-use ferrymq_client::{Builder, Client, QoS, Version, Will};
+use ferrymq_client::{Builder, Client, QoS, Scram, Version, Will};
 
 use crate::network::NetworkArguments;
 use crate::options_file::END_OF_PROPERTY;
@@ -46,6 +46,10 @@ pub(crate) struct ConnectionArguments {
     /// Ask for the password on the terminal
     #[arg(long, conflicts_with = "password")]
     pub(crate) ask_pw: bool,
+    /// Prove the password by SCRAM-SHA-256 instead of sending it, and have the broker prove that it
+    /// knows it too. Implies MQTT 5.0
+    #[arg(long)]
+    pub(crate) scram: bool,
     /// The version of the protocol
     #[arg(short = 'V', long, value_name = "VERSION")]
     pub(crate) protocol_version: Option<ProtocolVersion>,
@@ -119,6 +123,8 @@ impl ConnectionArguments {
     pub(crate) fn version(&self, default: Version) -> anyhow::Result<Version> {
         let needs_v5 = if self.session_expiry_interval.is_some() {
             Some("--session-expiry-interval")
+        } else if self.scram {
+            Some("--scram")
         } else if self.properties.is_empty() {
             None
         } else {
@@ -162,20 +168,7 @@ impl ConnectionArguments {
             .session_expiry_interval(self.session_expiry())
             .send_maximum(in_flight)
             .send_topic_aliases(properties.wants_topic_alias);
-        let of_url = self.network.url.as_ref();
-        let username = self.username.as_ref().or_else(|| of_url?.username.as_ref());
-        if let Some(username) = username {
-            builder = builder.username(username);
-        }
-        if let Some(password) = self.password()? {
-            if version != Version::V5 && username.is_none() {
-                bail!(
-                    "Problem setting username and/or password: before MQTT 5.0 a password needs \
-                       a user name (--username)"
-                );
-            }
-            builder = builder.password(password.as_bytes());
-        }
+        builder = self.identified(builder, version)?;
         if self.debug {
             builder = builder.on_packet(move |direction, client_id, packet| {
                 packet_words::print(is_subscriber, direction, client_id, packet);
@@ -186,6 +179,32 @@ impl ConnectionArguments {
         }
         for property in properties.connect.as_properties().iter() {
             builder = builder.property(property)?;
+        }
+        Ok(builder)
+    }
+
+    /// Says who the client is.
+    fn identified(&self, mut builder: Builder, version: Version) -> anyhow::Result<Builder> {
+        let of_url = self.network.url.as_ref();
+        let username = self.username.as_ref().or_else(|| of_url?.username.as_ref());
+        let password = self.password()?;
+        if self.scram {
+            let (Some(username), Some(password)) = (username, password) else {
+                bail!("--scram needs a user name (--username) and a password (--ask-pw, --pw)");
+            };
+            return Ok(builder.authentication(Scram::new(&**username, password.as_bytes())));
+        }
+        if let Some(username) = username {
+            builder = builder.username(username);
+        }
+        if let Some(password) = password {
+            if version != Version::V5 && username.is_none() {
+                bail!(
+                    "Problem setting username and/or password: before MQTT 5.0 a password needs \
+                       a user name (--username)"
+                );
+            }
+            builder = builder.password(password.as_bytes());
         }
         Ok(builder)
     }
@@ -278,6 +297,7 @@ mod tests {
             ("-V 31", Some(Version::V3_1)),
             ("-V mqttv31", Some(Version::V3_1)),
             ("-x 10", Some(Version::V5)),
+            ("--scram", Some(Version::V5)),
             ("-D connect user-property a b", Some(Version::V5)),
             ("-x 10 -V 311", None),
             ("-D connect receive-maximum 3 \u{1}end -V 31", None),
@@ -318,6 +338,11 @@ mod tests {
             ("-P secret", false),
             ("-P secret -V 5", true),
             ("-P secret -u me", true),
+            ("-P secret -u me --scram", true),
+            ("-P secret -u me --scram -V 311", false),
+            ("-P secret --scram", false),
+            ("-u me --scram", false),
+            ("-L mqtt://me:secret@host/t --scram", true),
         ];
         for (words, is_right) in rows {
             let built = parse(words).builder(&CommandProperties::default(), Version::V3_1_1, false);
