@@ -238,7 +238,7 @@ impl Shard {
         let Some(wish) = target.wish(parcel.publication.publisher) else {
             return;
         };
-        self.effects.metrics().access_withheld.add(1);
+        self.effects.metrics().deliveries_withheld.add(1);
         let is_owed = target.durable && wish.qos(parcel.publication.qos) != QoS::AtMostOnce;
         self.effects.settle(target.session.number, number.filter(|_| is_owed));
     }

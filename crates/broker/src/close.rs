@@ -1,5 +1,6 @@
 //! The end of connections and sessions (sections 3.14, 4.1, 4.13).
 
+use std::hash::BuildHasher;
 use std::io;
 use std::time::Duration;
 
@@ -123,6 +124,7 @@ impl Shard {
         self.count(cause);
         self.say_closed(id, slot, client_id, cause);
         if let Some(slot) = slot {
+            self.note_goodbye(slot, cause, now);
             self.detach(slot, id, cause, now);
         }
     }
@@ -168,7 +170,7 @@ impl Shard {
             if may_publish {
                 self.publish_internally(&will.publication(now), now);
             } else {
-                self.effects.metrics().access_withheld.add(1);
+                self.effects.metrics().wills_withheld.add(1);
             }
             self.effects.record(Record::WillDone { session: place.number });
         }
@@ -227,6 +229,16 @@ impl Shard {
         will.due = Some(due);
         self.arm_session(place, due);
         Some(due)
+    }
+
+    /// A client that says goodbye may come back as often as it likes.
+    fn note_goodbye(&mut self, slot: u32, cause: Cause, now: Instant) {
+        if let (Cause::Goodbye(_), false, Some(session)) =
+            (cause, self.flapping.is_empty(), self.sessions.get(slot as usize))
+        {
+            let client = self.hasher.hash_one(&*session.client_id);
+            self.flapping.leaves(client, &self.limits.flapping, now);
+        }
     }
 
     fn say_closed(

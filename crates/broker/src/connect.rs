@@ -19,7 +19,7 @@ use crate::identity::{ConnectionId, RecordNumber, SessionNumber, SessionRef};
 use crate::listener_profile::{IdentitySource, ListenerProfile};
 use crate::notice::{Connected, Interests, Notice, Summary, WillSummary};
 use crate::session::{ConnectionRef, Session};
-use crate::shard::{Shard, Step, session_of};
+use crate::shard::{Shard, Step, Timer, session_of};
 use crate::sleepers::SleepersIndex;
 use crate::will::Will;
 
@@ -115,10 +115,17 @@ impl Shard {
                 Question::Connect { password: connect.password, will_topic: will_topic.as_deref() }
             }
         };
+        if self.is_flapping(&arrival, now) {
+            self.effects.metrics().logins_banned.add(1);
+            return self.refuse(id, connect, ReasonCode::QuotaExceeded, now);
+        }
         let known_id = if arrival.assigned { "" } else { &*arrival.client_id };
         match self.ask(id, known_id, 0, &question, now) {
             None => Step::Park,
-            Some(Verdict::Deny(reason)) => self.refuse(id, connect, reason, now),
+            Some(Verdict::Deny(reason)) => {
+                self.count_refused(reason);
+                self.refuse(id, connect, reason, now)
+            }
             Some(Verdict::Allow(admission)) => self.let_in(id, connect, &arrival, admission, now),
             Some(Verdict::Continue(data)) => self.challenge(id, connect, raw, &data, now),
         }
@@ -153,6 +160,7 @@ impl Shard {
                 Step::Done
             }
             Some(Verdict::Deny(reason)) if connecting => {
+                self.count_refused(reason);
                 self.end_named(id, Some(&client_id), Cause::Refused(reason), now);
                 Step::Ended
             }
@@ -293,7 +301,10 @@ impl Shard {
     ) -> Step {
         match self.admit(id, &arrival.client_id, connect, &admission, now) {
             None => Step::Park,
-            Some(Err(reason)) => self.refuse(id, connect, reason, now),
+            Some(Err(reason)) => {
+                self.count_refused(reason);
+                self.refuse(id, connect, reason, now)
+            }
             Some(Ok(())) => self.welcome(id, connect, arrival, admission.data, now),
         }
     }
@@ -333,6 +344,11 @@ impl Shard {
             self.effects.metrics().no_space_refused.add(1);
             return self.refuse(id, connect, ReasonCode::QuotaExceeded, now);
         }
+        if self.flaps(id, arrival, now) {
+            self.effects.metrics().logins_banned.add(1);
+            return self.refuse(id, connect, ReasonCode::QuotaExceeded, now);
+        }
+        self.effects.metrics().logins_accepted.add(1);
         let limits = self.limits_of(id);
         let link = Link::accept(connect, &limits, now);
         let keep_alive = server::granted_keep_alive(connect, &limits);
@@ -406,6 +422,53 @@ impl Shard {
         self.connections.get(id).map_or(self.limits.connection, |connection| {
             self.effects.profiles.terms(connection.profile).limits
         })
+    }
+
+    /// Whether a client is kept out because it came too often. One whose identifier we make up comes
+    /// once.
+    fn is_flapping(&self, arrival: &Arrival<'_>, now: Instant) -> bool {
+        let client = || self.hasher.hash_one(&*arrival.client_id);
+        !self.flapping.is_empty()
+            && !arrival.assigned
+            && self.flapping.is_banned(client(), &self.limits.flapping, now)
+    }
+
+    /// A client is about to be let in. Whether that is once too often.
+    fn flaps(&mut self, id: ConnectionId, arrival: &Arrival<'_>, now: Instant) -> bool {
+        if self.limits.flapping.is_open() || arrival.assigned {
+            return false;
+        }
+        let client_id = &*arrival.client_id;
+        let client = self.hasher.hash_one(client_id);
+        let is_too_often = self.flapping.comes(client, &self.limits.flapping, now);
+        if is_too_often {
+            self.count_flapping(now);
+            let ban = self.limits.flapping.ban;
+            self.timers.insert(now.saturating_add(ban), Timer::Flapping);
+            if let Some(peer) = self.peer(id)
+                && self.effects.notices.wants(Interests::CONNECTIONS)
+            {
+                self.effects.notices.say(&Notice::Flapping { client_id, peer, ban });
+            }
+        }
+        is_too_often
+    }
+
+    /// Counts the clients that are kept out because they came too often.
+    pub(crate) fn count_flapping(&mut self, now: Instant) {
+        let bans = self.flapping.bans(now);
+        self.effects.metrics().clients_flapping.set(bans);
+    }
+
+    /// Counts a client that is not let in, by what its answer says.
+    fn count_refused(&self, reason: ReasonCode) {
+        let metrics = self.effects.metrics();
+        match reason {
+            ReasonCode::QuotaExceeded | ReasonCode::Banned => metrics.logins_banned.add(1),
+            ReasonCode::ServerBusy => metrics.logins_not_in_turn.add(1),
+            ReasonCode::ServerUnavailable => metrics.logins_unanswered.add(1),
+            _ => metrics.logins_unauthorized.add(1),
+        }
     }
 
     /// What a client is granted. Nobody comes back with a client identifier that we have made up.

@@ -5,6 +5,8 @@
 //! Who clears what is retained gives memory back, and is heard in any case; so is who comes back to
 //! a session, because what waits there leaves with it.
 
+use std::sync::Arc;
+
 use ferrymq_codec::{Publish, QoS, ReasonCode, TopicName};
 use ferrymq_protocol::time::Instant;
 
@@ -64,7 +66,7 @@ impl Shard {
     ) -> bool {
         let metrics = self.effects.metrics();
         match unwelcome {
-            None | Some(Unwelcome::Reserved) => metrics.access_denied.add(1),
+            None | Some(Unwelcome::Reserved) => metrics.publishes_denied.add(1),
             Some(Unwelcome::TooLarge) => metrics.publishes_too_large.add(1),
             Some(Unwelcome::Memory) => metrics.memory_refused.add(1),
         }
@@ -86,10 +88,14 @@ impl Shard {
     /// A message of this length was taken from a connection. If that was faster than it may be, it
     /// is not read from for a while.
     pub(crate) fn pay(&mut self, id: ConnectionId, length: usize, now: Instant) {
-        if self.limits.client_pace.is_open() {
+        if self.limits.client_pace.is_open() && !self.effects.profiles.are_paced() {
             return;
         }
-        let Some(until) = self.paces.spend(id, self.limits.client_pace, length, now) else {
+        let Some(shared) = self.profile(id).map(|profile| Arc::clone(&profile.pace)) else {
+            return;
+        };
+        let limits = self.limits.client_pace;
+        let Some(until) = self.paces.spend(id, limits, &shared, length, now) else {
             return;
         };
         if let Some(connection) = self.connections.get_mut(id)
@@ -108,7 +114,8 @@ impl Shard {
     /// A connection that was too fast has waited. Until when it has to wait on, if it has not waited
     /// long enough.
     pub(crate) fn end_of_wait(&mut self, id: ConnectionId, now: Instant) -> Option<Instant> {
-        let until = self.paces.wait(id, now).filter(|_| !self.limits.client_pace.is_open());
+        let shared = Arc::clone(&self.profile(id)?.pace);
+        let until = self.paces.wait(id, self.limits.client_pace, &shared, now);
         if until.is_none() {
             self.read_on(id, Pause::Pace, now);
         }

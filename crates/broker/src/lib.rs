@@ -18,7 +18,9 @@ mod control_request;
 mod directory;
 mod durability;
 mod effects;
+mod fading;
 mod filters;
+mod flapping;
 mod housekeeping;
 mod identity;
 mod image;
@@ -74,6 +76,8 @@ pub use cause::Cause;
 pub use control_request::{ControlAnswer, ControlRequest, ControlResponse};
 pub use directory::Directory;
 pub use durability::{Durability, LogState, Progress};
+pub use fading::Fading;
+pub use flapping::FlappingLimits;
 pub use identity::{
     ConnectionId, Epoch, GroupNumber, Partition, RecordNumber, SessionNumber, SessionRef,
     ShardIndex,
@@ -91,7 +95,7 @@ pub use metrics::{Counter, Metrics, ShardMetrics};
 pub use mount_point::MountPoint;
 pub use notice::{Connected, Interests, Notice, Observer, Summary, WillSummary};
 pub use output::Output;
-pub use pace::PaceLimits;
+pub use pace::{PaceLimits, Rate, SharedPace};
 pub use peer::Peer;
 pub use record::{Fetch, Fetched, FetchedMessage, Record, RecordBatch, StoredTarget};
 pub use replay::Replay;
@@ -100,6 +104,7 @@ pub use route::Route;
 pub use shard::{Reading, Shard, ShardOptions};
 pub use sleepers::Sleepers;
 pub use store_metrics::{Figure, StoreCondition, StoreMetrics};
+pub use throttle::Throttle;
 
 #[cfg(test)]
 mod tests {

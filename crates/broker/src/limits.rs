@@ -6,6 +6,7 @@ use ferrymq_codec::{QoS, TopicFilter, TopicName};
 use ferrymq_protocol::limits::ServerLimits;
 
 use crate::durability::Durability;
+use crate::flapping::FlappingLimits;
 use crate::pace::PaceLimits;
 use crate::sleepers::{QueueLimits, Sleepers, SleepersIndex};
 
@@ -21,6 +22,8 @@ pub struct Limits {
     pub memory_bytes: u64,
     /// How fast each client may send messages.
     pub client_pace: PaceLimits,
+    /// How often each client may come.
+    pub flapping: FlappingLimits,
     /// How long a connection may take until its CONNECT is complete.
     pub connect_timeout: Duration,
     /// How long an answer to a question of access may take; then it is taken for a no.
@@ -150,6 +153,7 @@ impl Default for Limits {
             payload_maximum: usize::MAX,
             memory_bytes: u64::MAX,
             client_pace: PaceLimits::default(),
+            flapping: FlappingLimits::default(),
             connect_timeout: Duration::from_secs(30),
             answer_timeout: Duration::from_secs(10),
             fetch_retry: Duration::from_secs(1),

@@ -7,6 +7,7 @@ use ferrymq_protocol::limits::Versions;
 use ferrymq_protocol::time::Instant;
 
 use crate::mount_point::MountPoint;
+use crate::pace::SharedPace;
 use crate::peer::Peer;
 
 /// What holds for the connections of one listener. The default is what holds where nothing was
@@ -41,6 +42,8 @@ pub struct ListenerProfile {
     pub auto_id_prefix: Box<str>,
     /// When a client that may not publish its will is found out.
     pub will_check: WillCheck,
+    /// How fast all its clients together may send messages.
+    pub pace: Arc<SharedPace>,
 }
 
 /// When it is asked whether a client may publish its will.
@@ -112,6 +115,7 @@ impl Default for ListenerProfile {
             allow_zero_length_client_id: true,
             auto_id_prefix: Box::from("auto-"),
             will_check: WillCheck::AtConnect,
+            pace: Arc::default(),
         }
     }
 }

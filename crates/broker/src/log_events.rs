@@ -35,6 +35,18 @@ impl Observer for LogEvents {
                     );
                 }
             }
+            Notice::Flapping { client_id, peer, ban } => {
+                if let Some(left_out) = self.warnings.admit(self.now) {
+                    warn!(
+                        client = client_id,
+                        %peer,
+                        ban_seconds = ban.as_secs(),
+                        left_out,
+                        "client comes again and again and is kept out for a while: two devices may \
+                         have the same client identifier, so give each its own"
+                    );
+                }
+            }
             Notice::Unanswered { peer } => {
                 if let Some(left_out) = self.warnings.admit(self.now) {
                     warn!(%peer, left_out, "a question of access was not answered in time");

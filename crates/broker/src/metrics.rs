@@ -12,6 +12,8 @@ pub struct Metrics {
     store: StoreMetrics,
     /// Bytes of memory of the process now, and at most so far; 0 while nobody has said so.
     heap: (Figure, Figure),
+    /// Those whom the authority does not listen to now.
+    login_bans: Figure,
 }
 
 /// A number that one shard changes and others read.
@@ -89,11 +91,31 @@ counters! {
     closed_connect_timeout,
     /// Connections refused with a reason in CONNACK.
     connections_refused,
-    /// Publishes and subscriptions that were denied.
-    access_denied,
-    /// Messages that were not delivered because their receivers may not have them, and wills that
-    /// were not published because their clients may not.
-    access_withheld,
+    /// Network connections that were closed as soon as they were accepted, because there were too many.
+    connections_turned_away,
+    /// Clients that were let in.
+    logins_accepted,
+    /// Clients that were not let in because of what they have said of themselves.
+    logins_unauthorized,
+    /// Clients that were not let in for now because of what went before: too many logins that failed,
+    /// or too many that did not.
+    logins_banned,
+    /// Clients that were not let in because too many others wanted to be.
+    logins_not_in_turn,
+    /// Clients that were not let in because it could not be found out whether they may.
+    logins_unanswered,
+    /// Client identifiers that are kept out now because they came too often.
+    clients_flapping,
+    /// Messages that clients may not publish.
+    publishes_denied,
+    /// Subscriptions that clients may not have.
+    subscriptions_denied,
+    /// Subscriptions that clients may not end.
+    unsubscriptions_denied,
+    /// Messages that were not delivered because their receivers may not have them.
+    deliveries_withheld,
+    /// Wills that were not published because their clients may not.
+    wills_withheld,
     /// Messages, sessions and subscriptions that were refused because the log has no space.
     no_space_refused,
     /// Messages that were refused because their payload was too large.
@@ -109,11 +131,23 @@ counters! {
 }
 
 impl Metrics {
+    /// Packets that were denied.
+    pub fn access_denied(&self) -> u64 {
+        self.publishes_denied() + self.subscriptions_denied() + self.unsubscriptions_denied()
+    }
+
+    /// Messages that did not reach whom they might have: receivers that may not have them, and
+    /// wills whose clients may not publish them.
+    pub fn access_withheld(&self) -> u64 {
+        self.deliveries_withheld() + self.wills_withheld()
+    }
+
     pub(crate) fn new(shards: u16) -> Self {
         Self {
             shards: (0..shards).map(|_| ShardMetrics::default()).collect(),
             store: StoreMetrics::default(),
             heap: <(Figure, Figure)>::default(),
+            login_bans: Figure::default(),
         }
     }
 
@@ -127,6 +161,17 @@ impl Metrics {
         let (current, maximum) = &self.heap;
         current.set(bytes);
         maximum.set(maximum.get().max(bytes));
+    }
+
+    /// Says how many the authority does not listen to now, because their logins have failed.
+    pub fn set_login_bans(&self, bans: u64) {
+        self.login_bans.set(bans);
+    }
+
+    /// How many are kept out now: those to whom the authority does not listen, and clients that
+    /// came too often.
+    pub fn bans(&self) -> u64 {
+        self.login_bans.get() + self.clients_flapping()
     }
 
     /// Bytes of memory of the process, and the most that it has had.
@@ -154,6 +199,11 @@ impl Counter {
     /// store, a tenth of the price of an atomic addition.
     pub fn add(&self, count: u64) {
         self.0.store(self.get().wrapping_add(count), Ordering::Relaxed);
+    }
+
+    /// Makes it `count`, under the same condition.
+    pub fn set(&self, count: u64) {
+        self.0.store(count, Ordering::Relaxed);
     }
 
     /// Takes `count` off, under the same condition.

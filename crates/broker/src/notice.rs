@@ -3,6 +3,8 @@
 //! A notice is lent, never kept: nothing is copied for it, and what nobody is interested in is not
 //! made. An [`Observer`] must not take long, because the shard waits for it.
 
+use std::time::Duration;
+
 use ferrymq_codec::{Delivery, Packet, PacketId, QoS, ReasonCode, Version};
 use ferrymq_protocol::server::Reply;
 use ferrymq_protocol::time::Instant;
@@ -79,6 +81,15 @@ pub enum Notice<'a> {
     Unanswered {
         /// Where the connection comes from that had to wait.
         peer: Peer,
+    },
+    /// A client comes again and again, without saying goodbye, and is kept out for a while.
+    Flapping {
+        /// The client identifier.
+        client_id: &'a str,
+        /// Where it came from last.
+        peer: Peer,
+        /// How long it is kept out.
+        ban: Duration,
     },
     /// A client has sent messages faster than it may, and has to wait. Said once of a connection.
     Paced {

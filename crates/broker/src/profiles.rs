@@ -18,6 +18,8 @@ pub(crate) struct Profiles {
     entries: Slab<Terms>,
     /// Entries from this one on were made of the limits that hold now.
     generation: u32,
+    /// Whether clients of some listener share a pace.
+    is_paced: bool,
 }
 
 /// What holds for some connections.
@@ -40,6 +42,7 @@ impl Profiles {
         profile: &Arc<ListenerProfile>,
         limits: &Limits,
     ) -> ProfileIndex {
+        self.is_paced |= !profile.pace.limits().is_open();
         let generation = self.generation;
         let known = self.entries.iter_mut().find(|(_, terms)| {
             terms.generation == generation && Arc::ptr_eq(&terms.profile, profile)
@@ -70,8 +73,15 @@ impl Profiles {
     }
 
     /// The limits have changed: they hold for connections that come from now on.
-    pub(crate) const fn renew(&mut self) {
+    pub(crate) fn renew(&mut self) {
         self.generation = self.generation.wrapping_add(1);
+        let mut known = self.entries.iter();
+        self.is_paced = known.any(|(_, terms)| !terms.profile.pace.limits().is_open());
+    }
+
+    /// Whether clients of some listener share a pace.
+    pub(crate) const fn are_paced(&self) -> bool {
+        self.is_paced
     }
 
     /// What holds for the connections of this place.

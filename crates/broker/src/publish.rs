@@ -256,7 +256,7 @@ impl Shard {
             target.session.shard != self.index || self.may_receive(target.session, topic)
         });
         if found.is_none() {
-            self.effects.metrics().access_withheld.add(1);
+            self.effects.metrics().deliveries_withheld.add(1);
         }
         found
     }

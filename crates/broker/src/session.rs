@@ -541,7 +541,7 @@ impl Session {
 
     /// The client may not have a message any more that is to be sent to it, or sent again.
     fn withhold(&mut self, packet_id: PacketId, effects: &mut Effects) {
-        effects.metrics().access_withheld.add(1);
+        effects.metrics().deliveries_withheld.add(1);
         self.withdraw(packet_id, effects);
     }
 

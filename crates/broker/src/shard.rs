@@ -23,6 +23,7 @@ use crate::connection::{Connection, Deferred, Pause, Phase};
 use crate::directory::Directory;
 use crate::durability::{LogState, Progress};
 use crate::effects::Effects;
+use crate::flapping::Flapping;
 use crate::identity::{ConnectionId, SessionRef, ShardIndex};
 use crate::limits::Limits;
 use crate::listener_profile::{Identity, ListenerProfile, Newcomer};
@@ -73,6 +74,8 @@ pub struct Shard {
     paused: Vec<ConnectionId>,
     /// Connections that are not read from until the log has space.
     pub(crate) held_back: Vec<ConnectionId>,
+    /// Clients that come again and again.
+    pub(crate) flapping: Flapping,
     /// What clients have spent of what they may send.
     pub(crate) paces: Paces,
     /// What QoS 0 has retained while the log has no space.
@@ -129,6 +132,7 @@ pub(crate) enum Step {
 pub(crate) enum Timer {
     Connection(ConnectionId),
     Session(SessionRef),
+    Flapping,
     Sys,
     Sweep,
 }
@@ -170,6 +174,7 @@ impl Shard {
             rounds: Rounds::default(),
             paused: Vec::new(),
             held_back: Vec::new(),
+            flapping: Flapping::new(),
             paces: Paces::default(),
             unwritten: Unwritten::default(),
         };
@@ -365,6 +370,7 @@ impl Shard {
             match timer {
                 Timer::Connection(id) => self.connection_timer(id, now),
                 Timer::Session(place) => self.session_timer(place, now),
+                Timer::Flapping => self.count_flapping(now),
                 Timer::Sys => self.publish_numbers(now),
                 Timer::Sweep => self.sweep_retained(now),
             }
@@ -449,6 +455,11 @@ impl Shard {
     /// Counts bytes that were read from a connection.
     pub fn count_received(&self, bytes: usize) {
         self.effects.metrics().bytes_received.add(bytes as u64);
+    }
+
+    /// Counts a connection that was closed as soon as it was accepted.
+    pub fn count_turned_away(&self) {
+        self.effects.metrics().connections_turned_away.add(1);
     }
 
     /// Forgets a connection that came out of [`Self::take_closing`].

@@ -71,7 +71,7 @@ impl Shard {
             .map(|(filter, options, verdict)| {
                 let reason = match verdict {
                     Verdict::Deny(reason) => {
-                        self.effects.metrics().access_denied.add(1);
+                        self.effects.metrics().subscriptions_denied.add(1);
                         reason
                     }
                     Verdict::Allow(_) | Verdict::Continue(_) if lacks_space => {
@@ -130,7 +130,12 @@ impl Shard {
             .map(|(filter, verdict)| {
                 let filter = TopicFilter::trusted(&filter);
                 let reason = match verdict {
-                    Verdict::Deny(reason) => reason,
+                    Verdict::Deny(reason) => {
+                        let is_denied = reason != ReasonCode::NoSubscriptionExisted;
+                        let denied = &self.effects.metrics().unsubscriptions_denied;
+                        denied.add(u64::from(is_denied));
+                        reason
+                    }
                     _ if self.remove_subscription(place, filter) => ReasonCode::Success,
                     _ => ReasonCode::NoSubscriptionExisted,
                 };
@@ -314,7 +319,7 @@ impl Shard {
             return;
         }
         if !session.may_still_receive(message.topic(), &self.connections, &mut self.effects) {
-            self.effects.metrics().access_withheld.add(1);
+            self.effects.metrics().deliveries_withheld.add(1);
             return;
         }
         let published = self.effects.limits.outgoing_qos(publication.qos);

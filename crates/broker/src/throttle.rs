@@ -6,7 +6,7 @@ use ferrymq_protocol::time::Instant;
 
 /// How often one kind of line was written lately.
 #[derive(Debug, Default)]
-pub(crate) struct Throttle {
+pub struct Throttle {
     /// When the second began that is being counted.
     since: Instant,
     lines: u32,
@@ -15,7 +15,7 @@ pub(crate) struct Throttle {
 
 impl Throttle {
     /// Whether a line may be written; if so, how many were left out since the last one.
-    pub(crate) fn admit(&mut self, now: Instant) -> Option<u64> {
+    pub fn admit(&mut self, now: Instant) -> Option<u64> {
         if now.saturating_duration_since(self.since) >= WINDOW {
             self.since = now;
             self.lines = 0;

@@ -2,9 +2,10 @@
 
 mod world;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use ferrymq_broker::{AllowAll, Limits, PaceLimits};
+use ferrymq_broker::{AllowAll, Limits, ListenerProfile, PaceLimits, SharedPace};
 use ferrymq_codec::QoS;
 use world::{Client, World, qos1};
 
@@ -74,6 +75,37 @@ fn keep_alive_stands_still_while_a_client_waits() {
         world.pass(silence);
     }
     assert!(world.is_closed(client), "then its silence is its own");
+}
+
+#[test]
+fn clients_of_a_listener_share_its_pace_and_take_turns_on_all_shards() {
+    let limits = Limits { sys_interval: Duration::ZERO, ..Limits::default() };
+    let mut world = World::with(2, limits, || Box::new(AllowAll));
+    let listener = world.connect("listener", |_| {});
+    world.subscribe(listener, "a", QoS::AtMostOnce);
+    let pace = Arc::new(SharedPace::new(PaceLimits { messages: 5, bytes: 0 }));
+    let profile = ListenerProfile { pace: Arc::clone(&pace), ..ListenerProfile::default() };
+    world.profile = Arc::new(profile);
+    let clients: Vec<Client> =
+        (0..4).map(|number| world.connect(&format!("client-{number}"), |_| {})).collect();
+    for client in &clients {
+        send(&mut world, *client);
+    }
+    let mut got = world.payloads(listener);
+    assert!(got.len() <= 5 + clients.len(), "{} in no time", got.len());
+    for _ in 0..50 {
+        world.pass(Duration::from_millis(100));
+    }
+    got.extend(world.payloads(listener));
+    assert!(got.len() <= 5 + 25 + clients.len(), "{} in 5 s", got.len());
+    let fifth = got.iter().filter(|payload| *payload == "5").count();
+    assert_eq!(fifth, clients.len(), "each had its turn: {got:?}");
+    pace.set_limits(PaceLimits::default());
+    for _ in 0..50 {
+        world.pass(Duration::from_millis(100));
+    }
+    got.extend(world.payloads(listener));
+    assert_eq!(got.len(), clients.len() * usize::from(MESSAGES), "nothing is dropped");
 }
 
 #[test]

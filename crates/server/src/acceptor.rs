@@ -3,11 +3,13 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use ferrymq_broker::ListenerProfile;
+use ferrymq_broker::{Fading, ListenerProfile, Peer, Rate, Throttle};
 use ferrymq_protocol::time::Instant;
 use ferrymq_transport::ServerTransport;
 
 use crate::network::Network;
+use crate::origin::Origin;
+use crate::socket_limits::SocketLimits;
 
 /// How many connections a broker may have, and how many it has: in all, and through those of its
 /// listeners that have a limit of their own.
@@ -17,6 +19,8 @@ pub struct Admission {
     /// Whether there is a listener with a limit.
     has_limited: AtomicBool,
     limited: Mutex<Vec<(Weak<ListenerProfile>, Arc<Places>)>>,
+    /// When each address will have made up for its connections.
+    addresses: Mutex<Fading<Origin, Instant>>,
 }
 
 /// Places for connections.
@@ -33,6 +37,8 @@ pub struct Terms {
     pub profile: Arc<ListenerProfile>,
     /// How many of them there may be, if that has a limit.
     pub places: Option<Arc<Places>>,
+    /// How many of them may come in a second; the others wait in the kernel.
+    pub rate: Arc<Rate>,
     /// What stands between their sockets and MQTT.
     pub transport: ServerTransport,
 }
@@ -52,12 +58,16 @@ pub(crate) struct Acceptor<L> {
     pub(crate) admission: Arc<Admission>,
     /// When to try again after the system would not give us a socket.
     pub(crate) again_at: Option<Instant>,
+    /// What the log is told of those who are not let in.
+    pub(crate) warnings: Throttle,
 }
 
 pub(crate) struct Listening<L> {
     pub(crate) entrance: Entrance<L>,
     /// Whether connections may wait.
     pub(crate) ready: bool,
+    /// When the next may come, if that lies ahead.
+    pub(crate) again_at: Option<Instant>,
 }
 
 /// Why a connection is not let in.
@@ -67,6 +77,8 @@ pub(crate) enum Full {
     Broker,
     #[error("too many connections to this listener")]
     Listener,
+    #[error("too many connections from this address in a second")]
+    Address,
 }
 
 impl Admission {
@@ -76,7 +88,32 @@ impl Admission {
             places: Places::new(limit),
             has_limited: AtomicBool::new(false),
             limited: Mutex::new(Vec::new()),
+            addresses: Mutex::new(Fading::new(0)),
         }
+    }
+
+    /// Whether an address may have one more connection now. What has come is paid afterwards: who has
+    /// saved up nothing is refused until he has made up for the last one.
+    pub(crate) fn greet(
+        &self,
+        peer: Peer,
+        sockets: &SocketLimits,
+        now: Instant,
+    ) -> Result<(), Full> {
+        let (per_second, origin) = (sockets.address_connections_per_second, Origin::of(peer));
+        if per_second == 0 || origin.is_here() {
+            return Ok(());
+        }
+        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        addresses.set_most(sockets.addresses_remembered);
+        let before = addresses.get(origin, now).copied().unwrap_or(now);
+        let rate = Rate::paid_until(per_second, before);
+        if rate.wait(now).is_some() {
+            return Err(Full::Address);
+        }
+        rate.spend(1, now);
+        addresses.put(origin, rate.paid(), rate.paid());
+        Ok(())
     }
 
     /// Changes how many connections there may be. Those that are there stay.
@@ -158,17 +195,32 @@ impl<L> Entrance<L> {
     }
 }
 
+impl<L> Listening<L> {
+    fn may_accept(&self) -> bool {
+        self.ready && self.again_at.is_none()
+    }
+
+    /// Whether one more may be accepted now. Those for whom it is too early wait in the kernel.
+    pub(crate) fn may_accept_now(&mut self, now: Instant) -> bool {
+        self.again_at = self.entrance.terms.rate.wait(now);
+        self.may_accept()
+    }
+}
+
 impl<L> Acceptor<L> {
     pub(crate) fn new(entrances: Vec<Entrance<L>>, admission: Arc<Admission>) -> Self {
-        let mut acceptor = Self { listeners: Vec::new(), admission, again_at: None };
+        let warnings = Throttle::default();
+        let mut acceptor = Self { listeners: Vec::new(), admission, again_at: None, warnings };
         acceptor.open(entrances);
         acceptor
     }
 
     pub(crate) fn open(&mut self, entrances: Vec<Entrance<L>>) {
         // Those who came before we were registered are not announced on every system.
-        self.listeners =
-            entrances.into_iter().map(|entrance| Listening { entrance, ready: true }).collect();
+        self.listeners = entrances
+            .into_iter()
+            .map(|entrance| Listening { entrance, ready: true, again_at: None })
+            .collect();
     }
 
     pub(crate) fn mark_all_ready(&mut self) {
@@ -189,11 +241,13 @@ impl<L> Acceptor<L> {
     }
 
     pub(crate) fn has_work(&self) -> bool {
-        self.again_at.is_none() && self.listeners.iter().any(|listening| listening.ready)
+        self.again_at.is_none() && self.listeners.iter().any(Listening::may_accept)
     }
 
-    pub(crate) const fn again_at(&self) -> Option<Instant> {
-        self.again_at
+    /// When there may be work again.
+    pub(crate) fn again_at(&self) -> Option<Instant> {
+        let ready = self.listeners.iter().filter(|listening| listening.ready);
+        ready.filter_map(|listening| listening.again_at).chain(self.again_at).min()
     }
 
     pub(crate) fn stop<N: Network<Listener = L>>(&mut self, network: &mut N) {

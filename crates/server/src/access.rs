@@ -11,6 +11,7 @@
 )]
 
 mod acl_file;
+mod bans;
 mod broker_control;
 mod denials;
 mod dynamic_security;
@@ -20,6 +21,7 @@ mod gate;
 mod gatehouse;
 mod hashing;
 mod login;
+mod login_limits;
 mod password_file;
 mod policy;
 mod rights;
@@ -34,6 +36,7 @@ pub use gate::Gate;
 pub use gatehouse::Gatehouse;
 pub use hashing::{Busy, Hashing};
 pub use login::Login;
+pub use login_limits::LoginLimits;
 pub use policy::Policy;
 pub use rights::{RightsSource, Ruling};
 pub use settings::{DoorSettings, PolicyError, PolicySettings};

@@ -55,6 +55,9 @@ pub struct Listener {
     pub profile: ListenerProfile,
     /// How many of its connections there may be at a time; `None`: as many as the broker may have.
     pub maximum_connections: Option<usize>,
+    /// How many of them may come in a second; the others wait until they are accepted. Zero: as many
+    /// as like.
+    pub connections_per_second: u64,
     /// What stands between its sockets and MQTT: PROXY protocol, TLS, WebSocket.
     pub transport: ServerTransport,
     /// What it tells programs over HTTP; then there is no MQTT.
@@ -120,7 +123,15 @@ impl Listener {
     pub fn new(bind: Bind) -> Self {
         let profile = ListenerProfile { port: 0, ..ListenerProfile::default() };
         let transport = ServerTransport::default();
-        Self { bind, profile, maximum_connections: None, transport, api: None, no_delay: true }
+        Self {
+            bind,
+            profile,
+            maximum_connections: None,
+            connections_per_second: 0,
+            transport,
+            api: None,
+            no_delay: true,
+        }
     }
 
     /// A listener for plain MQTT at this address.

@@ -44,6 +44,11 @@ pub trait Authority: Send + Sync + 'static {
     /// The verdict, in time.
     fn answer(&self, ask: Ask) -> Pin<Box<dyn Future<Output = Verdict> + Send>>;
 
+    /// How many it does not listen to now because their logins have failed too often.
+    fn bans(&self) -> usize {
+        0
+    }
+
     /// Does what a client has asked for below `$CONTROL/`, and says what it is told. What nobody
     /// knows is done without a word.
     fn control(
@@ -97,7 +102,11 @@ impl ControlPlane {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let thread = thread::Builder::new().name("control".to_owned()).spawn(move || {
             runtime.block_on(async move {
-                tokio::spawn(async move { memory.run(directory.metrics(), interval).await });
+                let metrics = Arc::clone(&directory);
+                tokio::spawn(async move { memory.run(metrics.metrics(), interval).await });
+                if !interval.is_zero() {
+                    tokio::spawn(count_bans(Arc::clone(&authority), directory, interval));
+                }
                 while let Some(errand) = incoming.recv().await {
                     tokio::spawn(run(errand, Arc::clone(&authority), Arc::clone(&post)));
                 }
@@ -133,6 +142,15 @@ impl AccessChanges {
 impl Authority for Unavailable {
     fn answer(&self, _ask: Ask) -> Pin<Box<dyn Future<Output = Verdict> + Send>> {
         Box::pin(std::future::ready(Verdict::Deny(ReasonCode::ServerUnavailable)))
+    }
+}
+
+/// Says how many are not listened to, after each `interval`.
+async fn count_bans(authority: Arc<dyn Authority>, directory: Arc<Directory>, interval: Duration) {
+    loop {
+        let bans = u64::try_from(authority.bans()).unwrap_or(u64::MAX);
+        directory.metrics().set_login_bans(bans);
+        tokio::time::sleep(interval).await;
     }
 }
 

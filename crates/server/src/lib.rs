@@ -28,6 +28,7 @@ mod memory_store;
 mod mio_network;
 mod network;
 pub mod offline;
+mod origin;
 pub mod private_file;
 mod refusal;
 mod reload;

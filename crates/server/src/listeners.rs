@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
-use ferrymq_broker::{Directory, ListenerProfile};
+use ferrymq_broker::{Directory, ListenerProfile, PaceLimits, Rate};
 use ferrymq_transport::websocket;
 
 use crate::acceptor::{Admission, Entrance, Places, Terms};
@@ -26,6 +26,8 @@ struct Bound {
     bind: Bind,
     no_delay: bool,
     maximum_connections: Option<usize>,
+    connections_per_second: u64,
+    pace: PaceLimits,
     sockets: Arc<[SharedSocket]>,
     terms: Arc<Terms>,
 }
@@ -49,8 +51,8 @@ impl Listeners {
                 Some(known) => Arc::clone(&known.sockets),
                 None => listen::bind(&listener.bind, backlog, &ports)?.into(),
             };
-            let places = known.and_then(Bound::places);
-            bound.push(Bound::new(listener, sockets, places, &self.directory));
+            let before = known.map(|known| &*known.terms);
+            bound.push(Bound::new(listener, sockets, before, &self.directory));
         }
         Ok(Self { bound, directory: Arc::clone(&self.directory) })
     }
@@ -60,9 +62,12 @@ impl Listeners {
         self.directory.get_or_init(|| Arc::clone(directory));
     }
 
-    /// Gives each listener as many places as it is to have now.
-    pub(crate) fn set_places(&self) {
+    /// Gives each listener as many places as it is to have now, and the pace at which its clients
+    /// may come and send: also those who are there.
+    pub(crate) fn set_limits(&self) {
         for bound in &self.bound {
+            bound.terms.rate.set(bound.connections_per_second);
+            bound.terms.profile.pace.set_limits(bound.pace);
             if let (Some(places), Some(limit)) = (bound.places(), bound.maximum_connections) {
                 places.set_limit(limit);
             }
@@ -106,15 +111,23 @@ impl Listeners {
 }
 
 impl Bound {
-    /// `places` are those of the listener that was there before.
+    /// `before` are the terms of the listener that was there before: what those who came on them share
+    /// is shared with those who come now.
     fn new(
         listener: Listener,
         sockets: Arc<[SharedSocket]>,
-        places: Option<&Arc<Places>>,
+        before: Option<&Terms>,
         directory: &Arc<OnceLock<Arc<Directory>>>,
     ) -> Self {
-        let Listener { bind, mut profile, maximum_connections, mut transport, api, no_delay } =
-            listener;
+        let Listener {
+            bind,
+            mut profile,
+            maximum_connections,
+            connections_per_second,
+            mut transport,
+            api,
+            no_delay,
+        } = listener;
         if let Some(about) = api {
             let http =
                 transport.websocket.take().map_or_else(Default::default, Arc::unwrap_or_clone);
@@ -126,10 +139,18 @@ impl Bound {
             let address = sockets.iter().find_map(SharedSocket::address);
             profile.port = address.map_or(0, |address| address.port());
         }
+        let known = before.and_then(|terms| terms.places.as_ref());
         let places = maximum_connections
-            .map(|limit| places.map_or_else(|| Arc::new(Places::new(limit)), Arc::clone));
-        let terms = Terms { profile: Arc::<ListenerProfile>::new(profile), places, transport };
-        Self { bind, no_delay, maximum_connections, sockets, terms: Arc::new(terms) }
+            .map(|limit| known.map_or_else(|| Arc::new(Places::new(limit)), Arc::clone));
+        let known = before.map(|terms| &terms.rate);
+        let rate = known.map_or_else(|| Arc::new(Rate::new(connections_per_second)), Arc::clone);
+        let pace = profile.pace.limits();
+        if let Some(before) = before {
+            profile.pace = Arc::clone(&before.profile.pace);
+        }
+        let profile = Arc::<ListenerProfile>::new(profile);
+        let terms = Arc::new(Terms { profile, places, rate, transport });
+        Self { bind, no_delay, maximum_connections, connections_per_second, pace, sockets, terms }
     }
 
     fn places(&self) -> Option<&Arc<Places>> {

@@ -97,7 +97,7 @@ impl Reloader {
         let limits = Arc::new(limits);
         self.shared.memory.set_limit(limits.memory_bytes);
         self.shared.admission.set_limit(sockets.connections.min(self.shared.files));
-        changed.set_places();
+        changed.set_limits();
         changed.introduce_to(&self.shared.admission);
         for (mailbox, listeners) in self.shared.post.iter().zip(shares) {
             let change = Change { listeners, limits: Arc::clone(&limits), sockets };

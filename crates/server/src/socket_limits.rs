@@ -7,6 +7,11 @@ use std::time::Duration;
 pub struct SocketLimits {
     /// Connections at a time. Never more than the process may open files.
     pub connections: usize,
+    /// Connections of one address, or IPv6 network of 64 bits, in a second; zero: no limit. Further
+    /// ones are closed.
+    pub address_connections_per_second: u64,
+    /// Addresses that are remembered for that.
+    pub addresses_remembered: usize,
     /// Connections that wait in the kernel until they are accepted.
     pub backlog: u16,
     /// How long a connection that we have ended may take to read our last words and close.
@@ -24,6 +29,8 @@ impl Default for SocketLimits {
     fn default() -> Self {
         Self {
             connections: usize::MAX,
+            address_connections_per_second: 0,
+            addresses_remembered: 65_536,
             backlog: 4096,
             linger: Duration::from_secs(1),
             lingering: 1024,

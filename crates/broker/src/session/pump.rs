@@ -109,7 +109,7 @@ impl Session {
             (None, Kept::Stored(_) | Kept::Nothing) => return true,
         };
         if !connection.may_still_receive(&self.client_id, message.topic(), effects) {
-            effects.metrics().access_withheld.add(1);
+            effects.metrics().deliveries_withheld.add(1);
             effects.settle(self.place.number, number);
             return true;
         }

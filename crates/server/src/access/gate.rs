@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ferrymq_broker::{Access, Asker, Question, Verdict};
 use ferrymq_codec::ReasonCode;
 
+use super::bans::Stranger;
 use super::denials::Denials;
 use super::gatehouse::Gatehouse;
 use super::policy::{Knock, Policy};
@@ -34,6 +35,13 @@ impl Gate {
         }
         &self.policy
     }
+
+    /// What somebody is told at once to whom nobody listens now. That costs less than to find out
+    /// who he is; when he may come again he is not told, as he may be guessing.
+    fn refusal(&self, asker: &Asker<'_>) -> Option<Verdict> {
+        let is_banned = self.gatehouse.held().hold(&Stranger::of(asker), self.gatehouse.now());
+        is_banned.then_some(Verdict::Deny(ReasonCode::QuotaExceeded))
+    }
 }
 
 impl Access for Gate {
@@ -44,7 +52,7 @@ impl Access for Gate {
                 match policy.knock(asker, password.is_some()) {
                     Knock::Welcome => Some(Verdict::YES),
                     Knock::Refused(reason) => Some(Verdict::Deny(reason)),
-                    Knock::Unknown => None,
+                    Knock::Unknown => self.refusal(asker),
                 }
             }
             Question::Authenticate { .. } => match self.refresh().door(asker) {
@@ -52,7 +60,7 @@ impl Access for Gate {
                     // No method is known here [MQTT-4.12.0-1].
                     Some(Verdict::Deny(ReasonCode::BadAuthenticationMethod))
                 }
-                Some(_) => None,
+                Some(_) => self.refusal(asker),
                 None => Some(Verdict::Deny(ReasonCode::ServerUnavailable)),
             },
             _ => {

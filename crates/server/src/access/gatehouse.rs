@@ -10,13 +10,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use ferrymq_access::Who;
 use ferrymq_broker::{
-    Admission, Ask, AskedQuestion, ConnectionId, ControlRequest, ControlResponse, Principal,
-    ShardIndex, Verdict,
+    Admission, Ask, AskedQuestion, ControlRequest, ControlResponse, Principal, Verdict,
 };
 use ferrymq_codec::ReasonCode;
 use ferrymq_protocol::time::Instant;
 use zeroize::Zeroizing;
 
+use super::bans::{Bans, Stranger};
 use super::broker_control::BROKER_CONTROL;
 use super::dynamic_security::{DYNAMIC_SECURITY, DynamicSecurity};
 use super::exchanges::Exchanges;
@@ -40,6 +40,8 @@ struct Shared {
     hashing: Arc<Hashing>,
     threads: Option<NonZeroUsize>,
     exchanges: Mutex<Exchanges>,
+    /// Held for as long as it takes to look somebody up, also by the threads that serve clients.
+    bans: Mutex<Bans>,
     changes: OnceLock<AccessChanges>,
     clock: OnceLock<Clock>,
 }
@@ -50,6 +52,7 @@ impl Gatehouse {
     pub fn new(policy: Policy, threads: Option<NonZeroUsize>) -> Self {
         let shared = Shared {
             hashing: Arc::new(Hashing::new(policy.logins_queued)),
+            bans: Mutex::new(Bans::new(policy.login_limits)),
             policy: RwLock::new(Arc::new(policy)),
             version: AtomicU64::new(0),
             threads,
@@ -72,6 +75,7 @@ impl Gatehouse {
                 None => begin_or_say(security),
             }
         }
+        self.held().set_limits(policy.login_limits);
         let mut current = shared.policy.write().unwrap_or_else(PoisonError::into_inner);
         *current = Arc::new(policy);
         shared.version.fetch_add(1, Ordering::Release);
@@ -101,6 +105,26 @@ impl Gatehouse {
         self.shared.exchanges.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Who is not listened to.
+    pub(super) fn held(&self) -> MutexGuard<'_, Bans> {
+        self.shared.bans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The time of the broker. Nobody logs in before it has begun.
+    pub(super) fn now(&self) -> Instant {
+        self.shared.clock.get().map_or(Instant::ZERO, Clock::now)
+    }
+
+    /// Remembers whether somebody has got in. Who could not be asked about has not failed.
+    fn remember(&self, ask: &Ask, outcome: &Outcome) {
+        let (asker, now) = (ask.asker(), self.now());
+        match outcome {
+            Outcome::Yes(_) => self.held().succeeded(&Stranger::of(&asker), now),
+            Outcome::No | Outcome::NotMine => self.held().failed(&Stranger::of(&asker), now),
+            Outcome::Unreachable | Outcome::Busy => {}
+        }
+    }
+
     fn login(&self, policy: &Policy, ask: &Ask, password: Option<Box<[u8]>>) -> Login {
         Login {
             peer: ask.peer,
@@ -110,8 +134,7 @@ impl Gatehouse {
             password: password.map(|password| Arc::new(Zeroizing::new(password))),
             hashing: Arc::clone(&self.shared.hashing),
             patience: policy.patience,
-            // Nobody logs in before the broker has begun.
-            now: self.shared.clock.get().map_or(Instant::ZERO, Clock::now),
+            now: self.now(),
         }
     }
 
@@ -125,7 +148,9 @@ impl Gatehouse {
             AskedQuestion::Connect { password, .. } => {
                 let password = password.take();
                 let login = self.login(&policy, &ask, password);
-                match check(door, &login).await {
+                let outcome = check(door, &login).await;
+                self.remember(&ask, &outcome);
+                match outcome {
                     Outcome::Yes(principal) => allow(principal, None),
                     outcome => Verdict::Deny(reason_of(&outcome)),
                 }
@@ -133,8 +158,7 @@ impl Gatehouse {
             AskedQuestion::Authenticate { method, data } => {
                 let (method, data) = (std::mem::take(method), data.take());
                 let login = self.login(&policy, &ask, None);
-                let place = (ask.shard, ask.connection);
-                let verdict = self.exchange(door, &login, place, &method, data.as_deref()).await;
+                let verdict = self.exchange(door, &ask, &login, &method, data.as_deref()).await;
                 as_the_same(&ask, verdict)
             }
             // A gate knows the rest at once.
@@ -165,6 +189,11 @@ impl Authority for Gatehouse {
     ) -> Pin<Box<dyn Future<Output = Option<ControlResponse>> + Send>> {
         let gatehouse = self.clone();
         Box::pin(async move { gatehouse.carry_out(request).await })
+    }
+
+    fn bans(&self) -> usize {
+        let now = self.now();
+        self.held().count_bans(now)
     }
 }
 
@@ -211,11 +240,12 @@ impl Gatehouse {
     async fn exchange(
         &self,
         door: &Door,
+        ask: &Ask,
         login: &Login,
-        place: (ShardIndex, ConnectionId),
         method: &str,
         data: Option<&[u8]>,
     ) -> Verdict {
+        let place = (ask.shard, ask.connection);
         let begun = self.exchanges().take(place);
         let begin = || door.sources.iter().find_map(|source| source.exchange(method));
         let Some(mut exchange) = begun.or_else(begin) else {
@@ -227,8 +257,14 @@ impl Gatehouse {
                 self.exchanges().put(place, exchange);
                 Verdict::Continue(data)
             }
-            Step::Yes(principal, data) => allow(principal, data),
-            Step::Else(outcome) => Verdict::Deny(reason_of(&outcome)),
+            Step::Yes(principal, data) => {
+                self.held().succeeded(&Stranger::of(&ask.asker()), self.now());
+                allow(principal, data)
+            }
+            Step::Else(outcome) => {
+                self.remember(ask, &outcome);
+                Verdict::Deny(reason_of(&outcome))
+            }
         }
     }
 }

@@ -5,7 +5,6 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -15,6 +14,7 @@ use ferrymq_broker::Peer;
 use tokio::sync::oneshot;
 
 use super::fair_queue::FairQueue;
+use crate::origin::Origin;
 
 /// Threads on which passwords are checked. They end when this is dropped.
 #[derive(Debug)]
@@ -44,13 +44,6 @@ struct Job {
     work: Box<dyn FnOnce() + Send>,
     /// When nobody waits for it any more.
     until: Instant,
-}
-
-/// Who takes turns with others: an address, or the network of an IPv6 host, who has 2^64 of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Origin {
-    Address(IpAddr),
-    Local,
 }
 
 impl Hashing {
@@ -139,16 +132,6 @@ impl Shared {
     }
 }
 
-impl Origin {
-    fn of(peer: Peer) -> Self {
-        let Peer::Inet(address) = peer else { return Self::Local };
-        Self::Address(match address.ip().to_canonical() {
-            IpAddr::V6(host) => Ipv6Addr::from_bits(host.to_bits() & NETWORK).into(),
-            v4 @ IpAddr::V4(_) => v4,
-        })
-    }
-}
-
 impl std::fmt::Debug for Job {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Job").field("until", &self.until).finish_non_exhaustive()
@@ -169,8 +152,6 @@ fn default_threads() -> usize {
     thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
 }
 
-/// The bits of an IPv6 address that name a network.
-const NETWORK: u128 = !0 << 64;
 #[cfg(target_os = "linux")]
 const NICE: i32 = 10;
 
@@ -221,19 +202,6 @@ mod tests {
         assert_eq!(runtime().block_on(late), Err::<(), _>(Busy));
         let early = hashing.run(Peer::Local, LONG, || 7);
         assert_eq!(runtime().block_on(early), Ok(7));
-    }
-
-    #[test]
-    fn hosts_of_one_ipv6_network_take_turns_as_one() {
-        let rows = [
-            ("2001:db8::1", "2001:db8::ffff:1", true),
-            ("2001:db8:0:1::1", "2001:db8::1", false),
-            ("::ffff:10.0.0.1", "10.0.0.1", true),
-            ("10.0.0.1", "10.0.0.2", false),
-        ];
-        for (one, other, same) in rows {
-            assert_eq!(Origin::of(peer(one)) == Origin::of(peer(other)), same, "{one} {other}");
-        }
     }
 
     const LONG: Duration = Duration::from_mins(1);

@@ -11,6 +11,7 @@ use ferrymq_codec::ReasonCode;
 
 use super::broker_control::BrokerControl;
 use super::dynamic_security::DynamicSecurity;
+use super::login_limits::LoginLimits;
 use super::rights::{RightsSource, Ruling};
 use super::source::Source;
 
@@ -27,6 +28,8 @@ pub struct Policy {
     pub(super) logins_queued: usize,
     /// How long one of them may wait.
     pub(super) patience: Duration,
+    /// How many logins may fail.
+    pub(super) login_limits: LoginLimits,
 }
 
 /// What holds at one listener.

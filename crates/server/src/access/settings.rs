@@ -14,6 +14,7 @@ use ferrymq_access::password::{self, PasswordFile};
 use super::acl_file::AclFileRights;
 use super::broker_control::BrokerControl;
 use super::dynamic_security::{DynamicSecurity, DynamicSecuritySettings};
+use super::login_limits::LoginLimits;
 use super::password_file::PasswordFileSource;
 use super::policy::{Door, Policy};
 use super::rights::RightsSource;
@@ -36,6 +37,8 @@ pub struct PolicySettings {
     pub logins_queued: usize,
     /// How long one of them may wait.
     pub patience: Duration,
+    /// How many logins may fail.
+    pub login_limits: LoginLimits,
 }
 
 /// What holds at one listener.
@@ -119,6 +122,7 @@ impl PolicySettings {
             broker_control: self.broker_control.clone().map(Arc::new),
             logins_queued: self.logins_queued,
             patience: self.patience,
+            login_limits: self.login_limits,
         })
     }
 }

@@ -4,11 +4,12 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ferrymq_broker::{Durability, Limits, Sleepers};
+use ferrymq_broker::{Durability, FlappingLimits, Limits, Sleepers};
 
 use super::listener::Security;
 use super::persona::Persona;
 use super::value::Ceiling;
+use crate::access::LoginLimits;
 use crate::log::LogSettings;
 use crate::socket_limits::SocketLimits;
 
@@ -31,6 +32,8 @@ pub struct Global {
     pub logins_queued: usize,
     /// Whether the broker tells of itself on `$CONTROL/broker/v1`.
     pub enable_control_api: bool,
+    /// How many logins may fail.
+    pub login_limits: LoginLimits,
     /// Whether a retained message is sent only if its publisher could still publish it.
     pub check_retain_source: bool,
     /// What all client identifiers must begin with.
@@ -119,7 +122,8 @@ impl Lifetime {
 impl Global {
     /// The defaults.
     pub fn new(persona: Persona) -> Self {
-        let limits = Limits::default();
+        let flapping = FlappingLimits { connects: 30, ..FlappingLimits::default() };
+        let limits = Limits { flapping, ..Limits::default() };
         let ours = Self {
             security: Security::default(),
             per_listener_settings: false,
@@ -127,6 +131,7 @@ impl Global {
             password_threads: None,
             logins_queued: 1024,
             enable_control_api: false,
+            login_limits: LoginLimits::default(),
             check_retain_source: true,
             clientid_prefixes: None,
             user: None,
@@ -165,7 +170,10 @@ impl Global {
 
     fn into_mosquitto(mut self) -> Self {
         self.limits.connection.maximum_packet_size = 2_000_000;
+        self.limits.flapping = FlappingLimits::default();
         Self {
+            // Mosquitto listens to everybody.
+            login_limits: LoginLimits::OPEN,
             // Mosquitto grants what is asked for, and asks again for each message.
             acl_check_subscribe: false,
             user: Some("mosquitto".to_owned()),

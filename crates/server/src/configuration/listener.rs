@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use ferrymq_broker::MountPoint;
+use ferrymq_broker::{MountPoint, PaceLimits};
 use ferrymq_protocol::limits::Versions;
 
 use super::persona::Persona;
@@ -20,6 +20,10 @@ pub struct ListenerSettings {
     pub protocol: Protocol,
     /// Connections at a time.
     pub maximum_connections: Ceiling,
+    /// Connections in a second; 0: no limit.
+    pub connections_per_second: u64,
+    /// How fast all its clients together may send.
+    pub pace: PaceLimits,
     /// What is put before the topics of its clients.
     pub mount_point: Option<MountPoint>,
     /// Whether the user name takes the place of the client identifier.
@@ -137,6 +141,8 @@ impl ListenerSettings {
             endpoint,
             protocol: Protocol::Mqtt,
             maximum_connections: Ceiling::default(),
+            connections_per_second: 0,
+            pace: PaceLimits::default(),
             mount_point: None,
             use_username_as_client_id: false,
             maximum_qos: 2,

@@ -21,6 +21,7 @@ impl Configuration {
             acl_check_subscribe: self.global.acl_check_subscribe,
             broker_control: self.global.enable_control_api.then(|| self.broker_control()),
             logins_queued: self.global.logins_queued,
+            login_limits: self.global.login_limits,
             patience: self.global.limits.answer_timeout,
         }
     }

@@ -4,7 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use ferrymq_broker::{Durability, IdentitySource, Limits, ListenerProfile, WillCheck};
+use ferrymq_broker::{Durability, IdentitySource, Limits, ListenerProfile, SharedPace, WillCheck};
 use ferrymq_codec::QoS;
 use ferrymq_transport::proxy::Version as ProxyVersion;
 use ferrymq_transport::{ServerTransport, proxy, tls, websocket};
@@ -177,6 +177,7 @@ impl Configuration {
         let mut listener = Listener::new(bind(on));
         listener.no_delay = self.global.set_tcp_nodelay;
         listener.maximum_connections = on.maximum_connections.limit();
+        listener.connections_per_second = on.connections_per_second;
         listener.profile = self.profile(on);
         listener.api = (on.protocol == Protocol::HttpApi).then(|| self.http_api(on));
         listener.transport = ServerTransport {
@@ -261,6 +262,7 @@ impl Configuration {
                 Endpoint::Tcp { port, .. } | Endpoint::Loopback { port } => port,
                 Endpoint::Unix(_) => 0,
             },
+            pace: Arc::new(SharedPace::new(on.pace)),
             mount_point: on.mount_point.clone().unwrap_or_default(),
             versions: on.versions,
             maximum_qos: match on.maximum_qos {

@@ -42,12 +42,13 @@ impl<N: Network> Turn<N> {
     fn accept_from(&mut self, number: usize) -> io::Result<()> {
         for _ in 0..ACCEPTS_PER_TURN {
             let listening = &mut self.acceptor.listeners[number];
-            if !listening.ready {
+            if !listening.may_accept_now(self.now) {
                 break;
             }
             match self.network.accept(&mut listening.entrance.listener) {
                 Ok((socket, peer)) => {
                     let terms = Arc::clone(&listening.entrance.terms);
+                    terms.rate.spend(1, self.now);
                     self.admit(socket, peer, &terms);
                 }
                 Err(error) => match error.kind() {
@@ -66,8 +67,18 @@ impl<N: Network> Turn<N> {
     }
 
     fn admit(&mut self, mut socket: N::Socket, peer: Peer, terms: &Terms) {
-        if let Err(full) = self.acceptor.admission.enter(terms) {
-            tracing::warn!(%peer, listener = &*terms.profile.name, "refused: {full}");
+        let admission = &self.acceptor.admission;
+        // Behind a proxy everybody has its address.
+        let greeted = match terms.transport.proxy {
+            None => admission.greet(peer, &self.sockets, self.now),
+            Some(_) => Ok(()),
+        };
+        if let Err(full) = greeted.and_then(|()| admission.enter(terms)) {
+            self.shard.count_turned_away();
+            if let Some(left_out) = self.acceptor.warnings.admit(self.now) {
+                let listener = &*terms.profile.name;
+                tracing::warn!(%peer, listener, left_out, "refused: {full}");
+            }
             self.network.close(socket);
             return;
         }

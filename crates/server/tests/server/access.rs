@@ -168,3 +168,28 @@ fn ten_thousand_users_are_there_at_once() {
     assert_eq!(house.knock(0, Version::V5, (Some("user9999"), Some("secret"))), 0);
     println!("with 10,000 users the first login is answered {:?} after the start", begun.elapsed());
 }
+
+#[test]
+fn client_that_fails_again_and_again_is_refused_unseen_and_nobody_else_is() {
+    let house = House::new(
+        "client_login_failures 3\nlogin_ban 80000\nlogin_ban_maximum 80000\nlistener PORT0\n\
+         password_file {}/users\n",
+        &[("users", &(user("anna", "secret") + &user("bert", "secret")))],
+    );
+    let wrong = (Some("anna"), Some("x"));
+    for _ in 0..3 {
+        assert_eq!(house.knock(0, Version::V5, wrong), 0x87);
+    }
+    assert_eq!(house.knock(0, Version::V5, ANNA), 0x97);
+    assert_eq!(house.knock(0, Version::V3_1_1, ANNA), 3);
+    assert_eq!(house.knock(0, Version::V5, BERT), 0, "another user");
+    house.enter("another-client", ANNA);
+    let metrics = house.metrics();
+    let counts =
+        (metrics.logins_accepted(), metrics.logins_unauthorized(), metrics.logins_banned());
+    assert_eq!(counts, (2, 3, 2));
+    // By a configuration without limits it is listened to at once.
+    house.configure("client_login_failures 0\nlistener PORT0\npassword_file {}/users\n");
+    house.reload().unwrap();
+    assert_eq!(house.knock(0, Version::V5, ANNA), 0);
+}

@@ -6,6 +6,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::path::PathBuf;
 
 use ferrymq_access::password::{Hash, Scheme};
+use ferrymq_broker::Metrics;
 use ferrymq_server::configuration::{Configuration, Sources, read};
 use ferrymq_server::{Reload, ServeOptions, Server};
 use tempfile::TempDir;
@@ -67,6 +68,10 @@ impl House {
         let listen = configuration.listen().unwrap();
         let reload = Reload { listen, limits, sockets, policy: Some(policy) };
         self.server.as_ref().unwrap().reload(reload).map_err(|error| error.to_string())
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        self.server.as_ref().unwrap().directory().metrics()
     }
 
     pub(crate) fn address(&self, listener: usize) -> SocketAddr {

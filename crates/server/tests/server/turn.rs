@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ferrymq_broker::{
-    AllowAll, Ask, ControlRequest, Directory, Limits, Peer, Shard, ShardIndex, ShardOptions,
+    AllowAll, Ask, ControlRequest, Directory, Limits, Peer, Rate, Shard, ShardIndex, ShardOptions,
 };
 use ferrymq_protocol::time::Instant;
 use ferrymq_server::{
@@ -34,6 +34,44 @@ fn accept_that_fails_is_tried_again_after_a_moment_and_not_before() {
     scene.pass(Duration::from_millis(100));
     scene.run();
     assert_eq!(scene.turns[0].shard().connection_count(), 1);
+}
+
+#[test]
+fn connections_that_come_faster_than_their_listener_lets_them_wait_in_the_kernel() {
+    let terms = Terms { rate: Arc::new(Rate::new(10)), ..Terms::default() };
+    let mut scene = Scene::on(terms, 1, Limits::default(), SocketLimits::default());
+    for _ in 0..40 {
+        scene.knock();
+    }
+    scene.run();
+    assert_eq!(scene.turns[0].shard().connection_count(), 11, "a second's worth, and one");
+    let timeout = scene.world().timeout.expect("the turn wakes by itself");
+    assert!(!timeout.is_zero() && timeout <= Duration::from_millis(100), "{timeout:?}");
+    for tenths in 1..=20 {
+        scene.pass(Duration::from_millis(100));
+        scene.run();
+        assert_eq!(scene.turns[0].shard().connection_count(), 11 + tenths);
+    }
+}
+
+#[test]
+fn address_that_connects_too_often_is_turned_away_and_others_are_not() {
+    let sockets = SocketLimits { address_connections_per_second: 5, ..SocketLimits::default() };
+    let mut scene = Scene::on(Terms::default(), 1, Limits::default(), sockets);
+    let come = |scene: &mut Scene, address: [u8; 4], count: usize| {
+        scene.world().address = address;
+        let before = scene.turns[0].shard().connection_count();
+        for _ in 0..count {
+            scene.open();
+        }
+        scene.turns[0].shard().connection_count() - before
+    };
+    assert_eq!(come(&mut scene, [10, 0, 0, 1], 20), 6, "a second's worth, and one");
+    assert_eq!(come(&mut scene, [10, 0, 0, 2], 3), 3);
+    assert_eq!(come(&mut scene, [127, 0, 0, 1], 20), 20);
+    assert_eq!(scene.directory.metrics().connections_turned_away(), 14);
+    scene.pass(Duration::from_secs(1));
+    assert_eq!(come(&mut scene, [10, 0, 0, 1], 10), 5);
 }
 
 #[test]
@@ -211,6 +249,8 @@ struct World {
     /// Sockets that wait to be accepted.
     pending: VecDeque<usize>,
     refuse_accepts: bool,
+    /// Where connections come from.
+    address: [u8; 4],
     accepts: usize,
     /// Events for each shard.
     events: Vec<Vec<Event>>,
@@ -255,11 +295,18 @@ impl Scene {
     }
 
     /// Shards whose connections have layers.
-    pub(crate) fn behind(transport: ServerTransport, shards: u16, mut limits: Limits) -> Self {
-        let terms = Arc::new(Terms { transport, ..Terms::default() });
+    pub(crate) fn behind(transport: ServerTransport, shards: u16, limits: Limits) -> Self {
+        let sockets = SocketLimits { lingering: LINGERING, ..SocketLimits::default() };
+        Self::on(Terms { transport, ..Terms::default() }, shards, limits, sockets)
+    }
+
+    /// Shards on whose listener this holds.
+    fn on(terms: Terms, shards: u16, mut limits: Limits, sockets: SocketLimits) -> Self {
+        let terms = Arc::new(terms);
         limits.sys_interval = Duration::ZERO;
         let world = Rc::new(RefCell::new(World {
             events: vec![Vec::new(); usize::from(shards)],
+            address: [127, 0, 0, 1],
             ..World::default()
         }));
         let (bell, wakes) = std::sync::mpsc::channel();
@@ -294,7 +341,7 @@ impl Scene {
                     control: Arc::new(Nobody),
                     admission: Arc::clone(&admission),
                     limits: Arc::clone(&limits),
-                    sockets: SocketLimits { lingering: LINGERING, ..SocketLimits::default() },
+                    sockets,
                 })
             })
             .collect();
@@ -391,7 +438,7 @@ impl Network for Script {
             return Err(io::Error::other("too many open files"));
         }
         let socket = world.pending.pop_front().ok_or(io::ErrorKind::WouldBlock)?;
-        Ok((socket, SocketAddr::from(([127, 0, 0, 1], 1)).into()))
+        Ok((socket, SocketAddr::from((world.address, 1)).into()))
     }
 
     fn unlisten(&mut self, (): ()) {}

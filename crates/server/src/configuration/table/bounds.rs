@@ -1,7 +1,7 @@
 //! How much of everything, where Mosquitto has no word for it. What these limits mean is in the page
 //! about limits, where they have the same names.
 
-use super::kinds::{LARGEST_PAYLOAD, bytes, count, seconds};
+use super::kinds::{INT, LARGEST_PAYLOAD, bytes, count, seconds};
 use crate::configuration::option::{Group, OptionDefinition, global};
 use crate::configuration::value::{BYTES, Kind, Whole};
 
@@ -37,6 +37,26 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
     })
     .ours()
     .does("The same in bytes of PUBLISH packets. 0: no limit."),
+    global("flapping_connects", Group::Bounds, count("connections", INT), |global| {
+        &mut global.limits.flapping.connects
+    })
+    .ours()
+    .does(
+        "How often a client may connect in a flapping_window without a DISCONNECT in between. More \
+         often: two devices have the same client identifier, most likely. The one that comes is \
+         refused for a flapping_ban, and the one that is connected stays. 0: no limit.",
+    ),
+    global("flapping_window", Group::Bounds, TIME, |global| &mut global.limits.flapping.window)
+        .ours()
+        .does("In how many seconds that is counted."),
+    global("flapping_ban", Group::Bounds, TIME, |global| &mut global.limits.flapping.ban)
+        .ours()
+        .does("For how long such a client is refused."),
+    global("flapping_clients", Group::Bounds, number("clients"), |global| {
+        &mut global.limits.flapping.clients
+    })
+    .ours()
+    .does("Clients that a shard remembers for that."),
     global("connect_timeout", Group::Bounds, TIME, |global| &mut global.limits.connect_timeout)
         .ours()
         .does("How long a connection may take until its CONNECT is complete."),
@@ -130,6 +150,20 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
     })
     .ours()
     .does("The same in bytes."),
+    global("address_connections_per_second", Group::Bounds, count("connections", INT), |global| {
+        &mut global.sockets.address_connections_per_second
+    })
+    .ours()
+    .does(
+        "Connections of one address, or IPv6 network of 64 bits, that are let in in a second. More \
+         are closed. Addresses of this machine and of proxies that tell whom they speak for have no \
+         such limit. 0: no limit.",
+    ),
+    global("addresses_remembered", Group::Bounds, number("addresses"), |global| {
+        &mut global.sockets.addresses_remembered
+    })
+    .ours()
+    .does("Addresses that are remembered for that."),
     global(
         "backlog",
         Group::Bounds,

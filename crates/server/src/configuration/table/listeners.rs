@@ -1,6 +1,6 @@
 //! Where and how clients connect.
 
-use super::kinds::{INT, PATH, PORT, SWITCH, TEXT, count};
+use super::kinds::{INT, PATH, PORT, SWITCH, TEXT, bytes, count};
 use crate::configuration::option::{
     Beginning, Group, OptionDefinition, Section, State, Without, begins, global, listener, noted,
 };
@@ -29,6 +29,39 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
         &mut on.maximum_connections
     })
     .does("Connections of this listener at a time. -1: no limit but that of the broker."),
+    listener(
+        "max_connections_per_second",
+        Group::Listeners,
+        count("connections", INT),
+        Without::Default,
+        |on| &mut on.connections_per_second,
+    )
+    .ours()
+    .does(
+        "Connections of this listener that are accepted in a second. More wait in the kernel, in \
+         the backlog. 0: no limit.",
+    ),
+    listener(
+        "listener_messages_per_second",
+        Group::Listeners,
+        count("messages", i64::MAX),
+        Without::Default,
+        |on| &mut on.pace.messages,
+    )
+    .ours()
+    .does(
+        "Messages that all clients of this listener together may send in a second. If they send \
+         more they are read from in turns, and nothing is dropped. 0: no limit.",
+    ),
+    listener(
+        "listener_bytes_per_second",
+        Group::Listeners,
+        bytes(0, i64::MAX),
+        Without::Default,
+        |on| &mut on.pace.bytes,
+    )
+    .ours()
+    .does("The same in bytes of PUBLISH packets. 0: no limit."),
     listener("mount_point", Group::Listeners, TEXT, Without::Mistake, |on| &mut on.mount_point)
         .last_holds()
         .does(

@@ -1,6 +1,6 @@
 //! Who may do what.
 
-use super::kinds::{INT, PATH, SWITCH, TEXT};
+use super::kinds::{INT, PATH, SWITCH, TEXT, count};
 use crate::configuration::option::{
     Beginning, Group, Loading, OptionDefinition, Section, State, Without, begins, global, listener,
     noted, security,
@@ -73,6 +73,53 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
         "How many logins may wait until their passwords are checked. Beyond that, the last of the \
          address leaves from which most wait: it is told that the server is busy.",
     ),
+    global("client_login_failures", Group::Security, count("logins", INT), |global| {
+        &mut global.login_limits.client_failures
+    })
+    .ours()
+    .does(
+        "How many logins of one client identifier and user name may fail from one address in a \
+         login_window. The next ones are refused unseen for a while, login_ban. 0: no limit.",
+    ),
+    global("user_login_failures", Group::Security, count("logins", INT), |global| {
+        &mut global.login_limits.user_failures
+    })
+    .ours()
+    .does(
+        "The same for all clients of one user name at one address, but for clients that have logged \
+         in from there before. From other addresses the user can log in. 0: no limit.",
+    ),
+    global("address_login_failures", Group::Security, count("logins", INT), |global| {
+        &mut global.login_limits.address_failures
+    })
+    .ours()
+    .does(
+        "The same for all clients of one address, or IPv6 network of 64 bits, but for clients that \
+         have logged in from there before. Addresses of this machine have no such limit, since \
+         proxies are there. 0: no limit.",
+    ),
+    global("login_window", Group::Security, WINDOW, |global| &mut global.login_limits.window)
+        .ours()
+        .does(
+            "In how many seconds failed logins are counted, and for how long somebody must not fail \
+             after a login_ban until it is forgotten.",
+        ),
+    global("login_ban", Group::Security, WINDOW, |global| &mut global.login_limits.ban)
+        .ours()
+        .does("For how long logins are refused unseen the first time. It doubles each time."),
+    global("login_ban_maximum", Group::Security, WINDOW, |global| {
+        &mut global.login_limits.ban_maximum
+    })
+    .ours()
+    .does("For how long at most."),
+    global("logins_remembered", Group::Security, Kind::Whole(Whole::of("logins", INT).from(1)), |global| {
+        &mut global.login_limits.remembered
+    })
+    .ours()
+    .does(
+        "How many clients, users and addresses are remembered whose logins have failed, and how many \
+         clients that got in. Where there are more, those are forgotten that would be first anyway.",
+    ),
     global("check_retain_source", Group::Security, SWITCH, |global| {
         &mut global.check_retain_source
     })
@@ -110,3 +157,6 @@ pub(super) const OPTIONS: &[OptionDefinition] = &[
         .state_is(State::Accepted("names with + or # never match a pattern"))
         .does("Asks the plugin nothing about names with + or #."),
 ];
+
+/// Up to a day.
+const WINDOW: Kind = Kind::Whole(Whole::of("seconds", 86_400).from(1));
