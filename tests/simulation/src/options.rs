@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use ferrymq_broker::{Durability, Limits};
+use ferrymq_broker::{Durability, Limits, PaceLimits};
 use ferrymq_codec::QoS;
 use ferrymq_protocol::limits::ServerLimits;
 
@@ -249,6 +249,10 @@ fn limits(random: &mut Random) -> Limits {
         deliveries_per_turn: *random.pick(&[0, 1, defaults.deliveries_per_turn]),
         retained_per_turn: *random.pick(&[1, 2, defaults.retained_per_turn]),
         sys_interval: *random.pick(&[Duration::ZERO, Duration::from_secs(1)]),
+        client_pace: PaceLimits {
+            messages: *random.pick(&[0, 0, 100, 1_000]),
+            bytes: *random.pick(&[0, 0, 50_000]),
+        },
         ..defaults
     }
 }
