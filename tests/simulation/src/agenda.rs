@@ -25,6 +25,8 @@ pub(crate) enum Occasion {
     Tick(usize),
     /// In this life of the broker:
     InLife(usize, Business),
+    /// A client loses a right.
+    LoseRight,
     /// The broker dies, at once or after some more of what it does.
     Crash,
 }

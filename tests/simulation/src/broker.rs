@@ -23,7 +23,7 @@ use ferrymq_store::TwinDisk;
 
 use crate::agenda::{Business, after};
 use crate::kept::{Counted, Keeper, LogKeeper, log_options};
-use crate::late_access::{LateAccess, Rules};
+use crate::late_access::{LateAccess, LostRight, Rules};
 use crate::late_store::LateStore;
 use crate::layers::Door;
 use crate::random::PerMille;
@@ -121,7 +121,8 @@ impl Broker {
                 (Keeper::Log(Box::new(keeper)), store as Arc<dyn Store>)
             }
         };
-        let access = LateAccess::new(scene.options.access, scene.random.fork());
+        let access =
+            LateAccess::new(scene.options.access, scene.random.fork(), scene.model.lost_rights());
         let directory = match &mut kept {
             None => Directory::new(shards, seed),
             Some(kept) => {
@@ -232,6 +233,18 @@ impl Broker {
             }
             (business, _) => unreachable!("{business:?} is for another store"),
         }
+    }
+
+    /// A client loses a right. What is returned is held by the shards that have not heard of it.
+    pub(crate) fn take_right(&self, lost: LostRight) -> Arc<()> {
+        self.access.take_right(lost);
+        let asked = Arc::new(());
+        for mailbox in self.post.iter() {
+            mailbox.post(Letter::AccessChanged);
+            mailbox.post(Letter::Beat(Arc::clone(&asked)));
+            mailbox.wake();
+        }
+        asked
     }
 
     fn post_to(&self, shard: ShardIndex, letter: Letter<Socket, Door>) {

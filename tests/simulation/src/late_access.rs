@@ -1,5 +1,6 @@
 //! Access rules that leave questions for later, and a control plane that answers them late or
-//! never. Topics that are forbidden are so for everybody and always.
+//! never. Topics that are forbidden are so for everybody and always, and some clients lose rights that
+//! they had.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -24,6 +25,22 @@ struct State {
     random: Random,
     asks: Vec<Option<Ask>>,
     planned: usize,
+    lost: Vec<LostRight>,
+}
+
+/// What a client may not do any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LostRight {
+    pub(crate) client_id: String,
+    pub(crate) right: Right,
+    pub(crate) topic: String,
+}
+
+/// What a client may do with a topic's messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Right {
+    Publish,
+    Receive,
 }
 
 /// The access rules of one shard.
@@ -31,8 +48,13 @@ struct State {
 pub(crate) struct Rules(pub(crate) Arc<LateAccess>);
 
 impl LateAccess {
-    pub(crate) const fn new(faults: AccessFaults, random: Random) -> Self {
-        Self { state: Mutex::new(State { faults, random, asks: Vec::new(), planned: 0 }) }
+    pub(crate) const fn new(faults: AccessFaults, random: Random, lost: Vec<LostRight>) -> Self {
+        Self { state: Mutex::new(State { faults, random, asks: Vec::new(), planned: 0, lost }) }
+    }
+
+    /// A client loses a right. The shards are to be told.
+    pub(crate) fn take_right(&self, lost: LostRight) {
+        self.lock().lost.push(lost);
     }
 
     /// From now on everything is answered at once.
@@ -57,10 +79,7 @@ impl LateAccess {
         if may_be_lost && state.random.chance(lost) {
             return None;
         }
-        let verdict = match &ask.question {
-            AskedQuestion::Publish { topic, .. } if topic.starts_with(FORBIDDEN) => DENIED,
-            _ => Verdict::YES,
-        };
+        let verdict = state.verdict(&ask.client_id, &ask.question.as_question());
         let answer = Answer { connection: ask.connection, request: ask.request, verdict };
         Some((ask.shard, answer))
     }
@@ -70,21 +89,34 @@ impl LateAccess {
     }
 }
 
+impl State {
+    fn verdict(&self, client_id: &str, question: &Question<'_>) -> Verdict {
+        let (right, topic) = match question {
+            Question::Publish { topic, .. } if topic.starts_with(FORBIDDEN) => return DENIED,
+            Question::Publish { topic, .. } => (Right::Publish, *topic),
+            Question::Receive { topic } => (Right::Receive, *topic),
+            _ => return Verdict::YES,
+        };
+        let is_this = |lost: &LostRight| {
+            lost.right == right && lost.topic == topic && lost.client_id == client_id
+        };
+        if self.lost.iter().any(is_this) { DENIED } else { Verdict::YES }
+    }
+}
+
 impl Access for Rules {
-    fn decide(&mut self, _asker: &Asker<'_>, question: &Question<'_>) -> Option<Verdict> {
-        if matches!(question, Question::Receive { .. }) {
-            // Nobody could wait for the answer: none would be a no.
-            return Some(Verdict::YES);
-        }
+    fn decide(&mut self, asker: &Asker<'_>, question: &Question<'_>) -> Option<Verdict> {
         let mut state = self.0.lock();
         let late = state.faults.late;
-        if state.random.chance(late) {
+        // Nobody could wait for an answer about what is received: none would be a no.
+        if !matches!(question, Question::Receive { .. }) && state.random.chance(late) {
             return None;
         }
-        Some(match question {
-            Question::Publish { topic, .. } if topic.starts_with(FORBIDDEN) => DENIED,
-            _ => Verdict::YES,
-        })
+        Some(state.verdict(asker.client_id, question))
+    }
+
+    fn lasts(&self, _asker: &Asker<'_>, _question: &Question<'_>) -> bool {
+        true
     }
 }
 

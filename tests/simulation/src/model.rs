@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ferrymq_codec::{QoS, TopicFilter, TopicName};
+use ferrymq_protocol::time::Instant;
 
-use crate::late_access::FORBIDDEN;
+use crate::late_access::{FORBIDDEN, LostRight, Right};
 
 /// Everything that was said in a run.
 #[derive(Debug)]
@@ -18,6 +19,18 @@ pub(crate) struct Model {
     pub(crate) broken_groups: BTreeSet<String>,
     /// How often the broker has crashed.
     pub(crate) crashes: usize,
+    pub(crate) losses: Vec<Loss>,
+}
+
+/// A right that a client has lost.
+#[derive(Clone, Debug)]
+pub(crate) struct Loss {
+    pub(crate) client: usize,
+    pub(crate) topic: usize,
+    pub(crate) lost: LostRight,
+    /// From when on it may be so, and from when on it must.
+    pub(crate) begun_at: u64,
+    pub(crate) holds_since: Option<(u64, Instant)>,
 }
 
 /// How often a publication has reached members of a group.
@@ -81,7 +94,47 @@ impl Model {
             shared_receptions: BTreeMap::new(),
             broken_groups: BTreeSet::new(),
             crashes: 0,
+            losses: Vec::new(),
         }
+    }
+
+    pub(crate) fn lost_rights(&self) -> Vec<LostRight> {
+        self.losses.iter().map(|loss| loss.lost.clone()).collect()
+    }
+
+    fn losses_of(&self, client: usize, topic: usize, right: Right) -> impl Iterator<Item = &Loss> {
+        self.losses.iter().filter(move |loss| {
+            loss.client == client && loss.topic == topic && loss.lost.right == right
+        })
+    }
+
+    /// Whether the publisher's right may have been lost before the broker had taken a publication over.
+    fn may_be_denied(&self, publication: &Publication) -> bool {
+        let (Publisher::Client(client) | Publisher::Will(client)) = publication.publisher;
+        self.losses_of(client, publication.topic, Right::Publish)
+            .any(|loss| publication.acknowledged_at.is_none_or(|at| at >= loss.begun_at))
+    }
+
+    /// Whether its publisher had lost the right to a publication before it was sent.
+    pub(crate) fn is_denied(&self, number: usize) -> bool {
+        let publication = &self.publications[number];
+        let (Publisher::Client(client) | Publisher::Will(client)) = publication.publisher;
+        self.losses_of(client, publication.topic, Right::Publish)
+            .any(|loss| loss.holds_since.is_some_and(|(step, _)| publication.sent_at > Some(step)))
+    }
+
+    /// Whether a client that has connected then must not be given a publication any more.
+    pub(crate) fn is_withheld(&self, number: usize, client: usize, connected_at: Instant) -> bool {
+        let publication = &self.publications[number];
+        self.losses_of(client, publication.topic, Right::Receive).any(|loss| {
+            loss.holds_since
+                .is_some_and(|(step, time)| publication.sent_at > Some(step) || connected_at > time)
+        })
+    }
+
+    /// Whether a publication is certainly taken over.
+    fn is_taken(&self, publication: &Publication) -> bool {
+        publication.acknowledged_at.is_some() && !self.may_be_denied(publication)
     }
 
     /// Makes a publication; its number.
@@ -177,6 +230,8 @@ impl Model {
             && !(own && subscription.no_local)
             && largest.is_none_or(|largest| length <= largest as usize)
             && !self.is_forbidden(number)
+            && !self.may_be_denied(publication)
+            && self.losses_of(client, publication.topic, Right::Receive).next().is_none()
             && matches(&subscription.filter, self.topic_of(number))
     }
 
@@ -198,7 +253,7 @@ impl Model {
             !of_topic().any(|other| {
                 other.publisher == candidate.publisher
                     && other.sequence > candidate.sequence
-                    && other.acknowledged_at.is_some()
+                    && self.is_taken(other)
                     // Sent again, an older one may have been taken for a newer one.
                     && (candidate.sends == 1 || candidate.qos == QoS::ExactlyOnce)
             })
@@ -206,13 +261,14 @@ impl Model {
         match found {
             Some(number) => {
                 let candidate = &self.publications[number];
-                candidate.topic == topic && candidate.retain && is_last_of_its_publisher(candidate)
+                candidate.topic == topic
+                    && candidate.retain
+                    && !self.is_denied(number)
+                    && is_last_of_its_publisher(candidate)
             }
             None => {
                 of_topic().any(|other| other.clears && is_last_of_its_publisher(other))
-                    || !of_topic().any(|other| {
-                        other.acknowledged_at.is_some() && other.qos != QoS::AtMostOnce
-                    })
+                    || !of_topic().any(|other| self.is_taken(other) && other.qos != QoS::AtMostOnce)
             }
         }
     }

@@ -26,6 +26,8 @@ pub(crate) struct Options {
     pub(crate) layered: PerMille,
     pub(crate) store: StoreFaults,
     pub(crate) access: AccessFaults,
+    /// How often a client loses a right.
+    pub(crate) rights_lost: usize,
     pub(crate) clients_do: Behaviour,
     /// How often another shard's turn runs in the middle of a turn.
     pub(crate) interleaved: PerMille,
@@ -125,6 +127,7 @@ impl Options {
                 moody: false,
             },
             access: AccessFaults { late: maybe(random, 400), lost: maybe(random, 50) },
+            rights_lost: *random.pick(&[0, 0, 1, 3]),
             clients_do: behaviour(capacity, random),
             interleaved: maybe(random, 500),
             limits: limits(random),
@@ -189,6 +192,7 @@ impl Options {
                 moody: false,
             },
             access: AccessFaults { late: never, lost: never },
+            rights_lost: 0,
             clients_do: Behaviour {
                 cut: never,
                 vanish: never,

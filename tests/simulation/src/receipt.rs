@@ -2,6 +2,7 @@
 //! it comes once and in order; and at the end, that nothing is missing.
 
 use ferrymq_codec::{Publish, QoS};
+use ferrymq_protocol::time::Instant;
 
 use crate::client::Client;
 use crate::model::{Publication, Publisher, Subscription, matches};
@@ -44,6 +45,16 @@ impl Client {
         }
         if scene.model.is_forbidden(number) {
             scene.fail(Some(self.index), format!("got message #{number}, which was denied"));
+        }
+        if scene.model.is_denied(number) {
+            let finding =
+                format!("got message #{number}, whose publisher had lost the right to it");
+            scene.fail(Some(self.index), finding);
+        }
+        let connected_at = self.link.as_ref().map_or(Instant::ZERO, |link| link.connected_at);
+        if scene.model.is_withheld(number, self.index, connected_at) {
+            let finding = format!("got message #{number}, to which it had lost the right");
+            scene.fail(Some(self.index), finding);
         }
         if own && !publication.retain && matching.iter().all(|found| found.no_local) {
             scene.fail(Some(self.index), format!("got its own message #{number} with no local"));

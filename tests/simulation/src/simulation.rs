@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ferrymq_codec::QoS;
@@ -16,7 +17,8 @@ use crate::agenda::{Agenda, Business, Occasion, Step, after};
 use crate::broker::Broker;
 use crate::client::{Client, Kind};
 use crate::kept::{self, Keeper};
-use crate::model::{Model, Publication, Receptions, SHARED_FILTERS};
+use crate::late_access::{LostRight, Right};
+use crate::model::{Loss, Model, Publication, Receptions, SHARED_FILTERS};
 use crate::options::Options;
 use crate::random::{PerMille, Random};
 use crate::scene::{Phase, Scene};
@@ -144,6 +146,8 @@ struct Simulation {
     clients: Vec<Client>,
     /// What the broker's log is on, if it has one.
     disk: Option<TwinDisk>,
+    /// Rights that were lost of which some shards may not have heard.
+    untold: Vec<(Arc<()>, usize)>,
     /// How many segments of the log were freed when that was last looked at.
     freed: u64,
 }
@@ -183,12 +187,22 @@ impl Simulation {
             disk.set_moody(scene.options.store.moody);
         }
         let longest = scene.options.operations * scene.options.pace_us;
+        for _ in 0..scene.options.rights_lost {
+            let at = scene.random.between(0, longest / 2);
+            scene.plan(at, Occasion::LoseRight);
+        }
         for _ in 0..scene.options.store.crashes {
             let at = scene.random.between(0, longest / 2);
             scene.plan(at, Occasion::Crash);
         }
         let broker = Broker::new(Rc::new(RefCell::new(scene)), disk.as_ref());
-        Self { broker: broker.expect("an empty disk is in order"), clients, disk, freed: 0 }
+        Self {
+            broker: broker.expect("an empty disk is in order"),
+            clients,
+            disk,
+            untold: Vec::new(),
+            freed: 0,
+        }
     }
 
     fn run(&mut self) {
@@ -279,6 +293,7 @@ impl Simulation {
             self.restart();
         }
         self.plan_late_answers();
+        self.note_what_is_told();
         let runnable = self.broker.runnable();
         let next_time = {
             let scene = self.broker.scene.borrow();
@@ -337,12 +352,40 @@ impl Simulation {
                 broker.attend_to(business);
             }
             Occasion::InLife(..) => {}
-            Occasion::Crash if scene.phase > Phase::Chaos => {}
+            Occasion::LoseRight | Occasion::Crash if scene.phase > Phase::Chaos => {}
+            Occasion::LoseRight => {
+                let client = scene.random.below(self.clients.len());
+                let topic = scene.random.below(scene.options.topics);
+                let right = *scene.random.pick(&[Right::Publish, Right::Receive]);
+                let lost = LostRight {
+                    client_id: self.clients[client].id.clone(),
+                    right,
+                    topic: scene.model.topics[topic].clone(),
+                };
+                scene.note(client, &format!("loses a right: {lost:?}"));
+                self.untold.push((broker.take_right(lost.clone()), scene.model.losses.len()));
+                let begun_at = scene.step;
+                let loss = Loss { client, topic, lost, begun_at, holds_since: None };
+                scene.model.losses.push(loss);
+            }
             Occasion::Crash => {
                 let doings = if scene.random.coin() { 0 } else { scene.random.below(40) };
                 broker.die_in(doings);
             }
         }
+    }
+
+    /// A right is lost once all shards have heard of it, or are gone.
+    fn note_what_is_told(&mut self) {
+        let mut scene = self.broker.scene.borrow_mut();
+        let now = (scene.step, scene.now);
+        self.untold.retain(|(asked, loss)| {
+            let is_told = Arc::strong_count(asked) == 1;
+            if is_told {
+                scene.model.losses[*loss].holds_since = Some(now);
+            }
+            !is_told
+        });
     }
 
     /// What store and control plane were asked is answered at some time.
