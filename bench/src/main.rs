@@ -12,6 +12,7 @@
 
 mod fan_out;
 mod idle;
+mod logins;
 mod machine;
 mod peer_to_peer;
 mod process;
@@ -48,6 +49,7 @@ fn main() -> Result<()> {
             transports::run(&plan.common, plan.connections)
         }
         Command::Startup(common) => startup::run(&common),
+        Command::Logins(common) => logins(&common),
         Command::Durable(plan) => stored::run(&plan, stored::Experiment::Durable),
         Command::Single(plan) => stored::run(&plan, stored::Experiment::Single),
         Command::Drain(plan) => stored::run(&plan, stored::Experiment::Drain),
@@ -83,6 +85,9 @@ enum Command {
     Transports(Plan),
     /// How long a broker with three listeners, 10,000 users and their rights takes to start
     Startup(Common),
+    /// Latency of 10,000 messages a second, alone and beside 1,000 logins a second whose
+    /// passwords are hashed with Argon2id
+    Logins(Common),
     /// Acknowledged messages a second for 10,000 sessions that are away
     Durable(stored::plan::Plan),
     /// Latency of one message at a time for a session that is away, beside fdatasync
@@ -136,6 +141,16 @@ fn run(plan: &Plan, experiments: &[Experiment]) -> Result<()> {
             }
         }
         Ok(samples)
+    })
+}
+
+fn logins(common: &Common) -> Result<()> {
+    // Those that wait for an answer, and those that are closed on one side only.
+    process::raise_file_limit(20_000)?;
+    let ferrymq = common.ferrymq()?;
+    let (core, duration) = (common.broker_core, Duration::from_secs(common.seconds));
+    run_rounds(common, &[Subject::FerryMq(ferrymq.clone())], |subject| {
+        logins::measure(subject, &ferrymq, duration, core)
     })
 }
 

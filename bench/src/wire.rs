@@ -216,6 +216,16 @@ pub(crate) fn connect(client_id: &str, clean_session: bool) -> Vec<u8> {
     packet(CONNECT, &body)
 }
 
+/// A CONNECT of a user.
+pub(crate) fn log_in(client_id: &str, username: &str, password: &str) -> Vec<u8> {
+    let mut body = b"\x00\x04MQTT\x04".to_vec();
+    body.extend([0xc2, 0, 0]);
+    push_text(&mut body, client_id);
+    push_text(&mut body, username);
+    push_text(&mut body, password);
+    packet(CONNECT, &body)
+}
+
 /// An MQTT 5.0 CONNECT for a session that exists and is to go on existing.
 pub(crate) fn resume(client_id: &str, receive_maximum: u16) -> Vec<u8> {
     let [high, low] = receive_maximum.to_be_bytes();
