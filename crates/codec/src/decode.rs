@@ -87,38 +87,48 @@ impl<'a> Frame<'a> {
 
     /// Reads the packet. A CONNECT names its version itself; for it `version` has no meaning.
     pub fn decode(self, version: Version) -> Result<Packet<'a>, DecodeError> {
-        let mut reader = Reader::new(self.body);
-        let packet = self.decode_body(&mut reader, version)?;
-        self.check_header(match &packet {
-            Packet::Connect(connect) => connect.version,
-            _ => version,
-        })?;
-        reader.finish()?;
-        Ok(packet)
+        // Each packet is made in the place where it is returned. If they had their last check in
+        // common the compiler would first put them together elsewhere, a byte at a time.
+        match self.packet_type {
+            PacketType::Connect => self.connect().map(Packet::Connect),
+            PacketType::ConnAck => self.whole(version, connack).map(Packet::ConnAck),
+            PacketType::Publish => self
+                .whole(version, |reader, version| publish(reader, self.flags, version))
+                .map(Packet::Publish),
+            PacketType::PubAck => self.acknowledgement(version).map(Packet::PubAck),
+            PacketType::PubRec => self.acknowledgement(version).map(Packet::PubRec),
+            PacketType::PubRel => self.acknowledgement(version).map(Packet::PubRel),
+            PacketType::PubComp => self.acknowledgement(version).map(Packet::PubComp),
+            PacketType::Subscribe => self.whole(version, subscribe).map(Packet::Subscribe),
+            PacketType::SubAck => self.whole(version, suback).map(Packet::SubAck),
+            PacketType::Unsubscribe => self.whole(version, unsubscribe).map(Packet::Unsubscribe),
+            PacketType::UnsubAck => self.whole(version, unsuback).map(Packet::UnsubAck),
+            PacketType::PingReq => self.whole(version, |_, _| Ok(Packet::PingReq)),
+            PacketType::PingResp => self.whole(version, |_, _| Ok(Packet::PingResp)),
+            PacketType::Disconnect => self.whole(version, disconnect).map(Packet::Disconnect),
+            PacketType::Auth => self.whole(version, auth).map(Packet::Auth),
+        }
     }
 
-    fn decode_body(
+    /// A body that is used up, behind a header as this version has it.
+    fn whole<T>(
         self,
-        reader: &mut Reader<'a>,
         version: Version,
-    ) -> Result<Packet<'a>, DecodeError> {
-        Ok(match self.packet_type {
-            PacketType::Connect => Packet::Connect(connect(reader)?),
-            PacketType::ConnAck => Packet::ConnAck(connack(reader, version)?),
-            PacketType::Publish => Packet::Publish(publish(reader, self.flags, version)?),
-            PacketType::PubAck => Packet::PubAck(self.acknowledgement(reader, version)?),
-            PacketType::PubRec => Packet::PubRec(self.acknowledgement(reader, version)?),
-            PacketType::PubRel => Packet::PubRel(self.acknowledgement(reader, version)?),
-            PacketType::PubComp => Packet::PubComp(self.acknowledgement(reader, version)?),
-            PacketType::Subscribe => Packet::Subscribe(subscribe(reader, version)?),
-            PacketType::SubAck => Packet::SubAck(suback(reader, version)?),
-            PacketType::Unsubscribe => Packet::Unsubscribe(unsubscribe(reader, version)?),
-            PacketType::UnsubAck => Packet::UnsubAck(unsuback(reader, version)?),
-            PacketType::PingReq => Packet::PingReq,
-            PacketType::PingResp => Packet::PingResp,
-            PacketType::Disconnect => Packet::Disconnect(disconnect(reader, version)?),
-            PacketType::Auth => Packet::Auth(auth(reader, version)?),
-        })
+        read: impl FnOnce(&mut Reader<'a>, Version) -> Result<T, DecodeError>,
+    ) -> Result<T, DecodeError> {
+        let mut reader = Reader::new(self.body);
+        let body = read(&mut reader, version)?;
+        self.check_header(version)?;
+        reader.finish()?;
+        Ok(body)
+    }
+
+    fn connect(self) -> Result<Connect<'a>, DecodeError> {
+        let mut reader = Reader::new(self.body);
+        let connect = connect(&mut reader)?;
+        self.check_header(connect.version)?;
+        reader.finish()?;
+        Ok(connect)
     }
 
     /// What [`Frame::parse`] could not know without the version.
@@ -142,21 +152,19 @@ impl<'a> Frame<'a> {
     }
 
     /// The layout of the four acknowledgements, which end early where there is no more to say.
-    fn acknowledgement(
-        self,
-        reader: &mut Reader<'a>,
-        version: Version,
-    ) -> Result<Acknowledgement<'a>, DecodeError> {
-        let packet_id = reader.packet_id()?;
-        let mut reason = ReasonCode::Success;
-        let mut properties = Properties::EMPTY;
-        if version == Version::V5 && !reader.is_empty() {
-            reason = reason_code(reader, self.packet_type)?;
-            if !reader.is_empty() {
-                properties = packet_properties(reader, self.packet_type, version)?;
+    fn acknowledgement(self, version: Version) -> Result<Acknowledgement<'a>, DecodeError> {
+        self.whole(version, |reader, version| {
+            let packet_id = reader.packet_id()?;
+            let mut reason = ReasonCode::Success;
+            let mut properties = Properties::EMPTY;
+            if version == Version::V5 && !reader.is_empty() {
+                reason = reason_code(reader, self.packet_type)?;
+                if !reader.is_empty() {
+                    properties = packet_properties(reader, self.packet_type, version)?;
+                }
             }
-        }
-        Ok(Acknowledgement { packet_id, reason, properties })
+            Ok(Acknowledgement { packet_id, reason, properties })
+        })
     }
 }
 
