@@ -237,7 +237,8 @@ impl<M> Outbound<M> {
         Some(sent.message)
     }
 
-    /// Peers acknowledge in order, so the first look nearly always hits.
+    /// Peers acknowledge in order, so the first look nearly always hits; and a new identifier lies
+    /// behind the last one.
     fn position(&self, packet_id: PacketId) -> Option<usize> {
         let first = self.published.front()?.packet_id;
         if first == packet_id {
@@ -247,6 +248,10 @@ impl<M> Outbound<M> {
             return self.published.iter().position(|sent| sent.packet_id == packet_id);
         }
         let wanted = distance(first, packet_id);
+        let last = self.published.back()?.packet_id;
+        if wanted > distance(first, last) {
+            return None;
+        }
         self.published.binary_search_by_key(&wanted, |sent| distance(first, sent.packet_id)).ok()
     }
 }
