@@ -159,6 +159,21 @@ impl Effects {
         self.next_fetch
     }
 
+    /// Whether there are records to be taken, now or because others have followed them.
+    pub(crate) fn has_records(&self) -> bool {
+        !self.records.is_empty() || !self.overtaken.is_empty()
+    }
+
+    /// Whether something is asked: stored messages, questions of access, requests to the broker.
+    pub(crate) fn has_requests(&self) -> bool {
+        !(self.fetches.is_empty() && self.asks.is_empty() && self.controls.is_empty())
+    }
+
+    /// Whether connections have something to write or are to be closed.
+    pub(crate) fn has_output(&self) -> bool {
+        !(self.dirty.is_empty() && self.closing.is_empty())
+    }
+
     /// The records since the last call, which the log has by now.
     pub(crate) fn take_records(&mut self, now: Instant) -> Option<RecordBatch> {
         if !self.overtaken.is_empty() {

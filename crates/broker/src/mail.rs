@@ -64,6 +64,8 @@ impl Mail {
 #[derive(Debug)]
 pub(crate) struct Outbox {
     letters: Vec<Vec<Mail>>,
+    /// How many letters there are for all shards together.
+    count: usize,
     /// Bytes that wait in the mail for each shard: what its driver last told us, and what was put
     /// here since.
     waiting: Vec<usize>,
@@ -72,16 +74,24 @@ pub(crate) struct Outbox {
 impl Outbox {
     pub(crate) fn new(shards: u16) -> Self {
         let shards = usize::from(shards);
-        Self { letters: (0..shards).map(|_| Vec::new()).collect(), waiting: vec![0; shards] }
+        let letters = (0..shards).map(|_| Vec::new()).collect();
+        Self { letters, count: 0, waiting: vec![0; shards] }
     }
 
     pub(crate) fn post(&mut self, to: ShardIndex, mail: Mail) {
         self.waiting[to.as_usize()] += mail.weight();
         self.letters[to.as_usize()].push(mail);
+        self.count += 1;
+    }
+
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     pub(crate) fn take(&mut self, to: ShardIndex) -> Vec<Mail> {
-        std::mem::take(&mut self.letters[to.as_usize()])
+        let letters = std::mem::take(&mut self.letters[to.as_usize()]);
+        self.count -= letters.len();
+        letters
     }
 
     pub(crate) fn set_waiting(&mut self, to: ShardIndex, bytes: usize) {

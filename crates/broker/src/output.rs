@@ -44,6 +44,11 @@ impl Output {
         self.len() == 0
     }
 
+    /// What waits, if no payload is shared.
+    pub fn only_piece(&self) -> Option<&[u8]> {
+        if self.shared.is_some() { None } else { self.bytes.get(self.written..) }
+    }
+
     /// What waits, in pieces, in order; at most `N` of them. Unused places are empty.
     pub fn pieces<const N: usize>(&self) -> ([&[u8]; N], usize) {
         let mut pieces = [&[][..]; N];

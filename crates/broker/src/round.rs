@@ -134,6 +134,11 @@ impl Rounds {
         }
     }
 
+    /// Whether the log is to be told something.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.survivors.is_empty() || self.done.is_some()
+    }
+
     pub(crate) fn take_survivors(&mut self) -> Vec<Survivor> {
         std::mem::take(&mut self.survivors)
     }

@@ -485,6 +485,31 @@ impl Shard {
         self.connections.len()
     }
 
+    /// Whether anything is to be taken and handed out: records, mail, fetches, questions, output.
+    pub fn has_effects(&self) -> bool {
+        self.effects.has_output() || self.has_records() || self.has_mail() || self.has_requests()
+    }
+
+    /// Whether there is something for the log: records, or what a round has found.
+    pub fn has_records(&self) -> bool {
+        self.effects.has_records() || self.rounds.has_news()
+    }
+
+    /// Whether there are letters for other shards.
+    pub const fn has_mail(&self) -> bool {
+        !self.effects.outbox.is_empty()
+    }
+
+    /// Whether there are fetches, questions of access, or requests to the broker.
+    pub fn has_requests(&self) -> bool {
+        self.effects.has_requests()
+    }
+
+    /// Whether there are connections whose parked bytes are to be handed in again.
+    pub fn has_readable(&self) -> bool {
+        !self.effects.readable.is_empty()
+    }
+
     /// The records made since the last call.
     pub fn take_records(&mut self, now: Instant) -> Option<RecordBatch> {
         self.effects.take_records(now)

@@ -244,6 +244,11 @@ impl<L> Acceptor<L> {
         self.again_at.is_none() && self.listeners.iter().any(Listening::may_accept)
     }
 
+    /// Whether nobody waits at any listener, as far as is known.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.again_at.is_none() && !self.listeners.iter().any(|listening| listening.ready)
+    }
+
     /// When there may be work again.
     pub(crate) fn again_at(&self) -> Option<Instant> {
         let ready = self.listeners.iter().filter(|listening| listening.ready);

@@ -20,6 +20,8 @@ pub struct Mailbox<S, L = ()> {
     inbox: Mutex<Inbox<S, L>>,
     /// Bytes of messages in the box.
     bytes: AtomicUsize,
+    /// Whether something was put in since all was taken.
+    has_letters: AtomicBool,
     sleeping: AtomicBool,
     waker: Box<dyn Wake>,
 }
@@ -102,6 +104,7 @@ impl<S, L> Mailbox<S, L> {
         Self {
             inbox: Mutex::new(Inbox { letters: Vec::new(), closed: false, held_up: Vec::new() }),
             bytes: AtomicUsize::new(0),
+            has_letters: AtomicBool::new(false),
             sleeping: AtomicBool::new(false),
             waker,
         }
@@ -116,6 +119,7 @@ impl<S, L> Mailbox<S, L> {
             return 0;
         }
         inbox.letters.push(letter);
+        self.has_letters.store(true, Ordering::Relaxed);
         self.bytes.fetch_add(weight, Ordering::Relaxed);
         weight
     }
@@ -135,6 +139,12 @@ impl<S, L> Mailbox<S, L> {
         self.wake();
     }
 
+    /// Whether letters wait, or senders that are to be woken. It may say no where something was put in
+    /// just now, but not after [`Self::fall_asleep`] has found that.
+    pub fn has_letters(&self) -> bool {
+        self.has_letters.load(Ordering::Relaxed)
+    }
+
     /// Moves all letters into `letters`, which must be empty, and the senders that are to be woken
     /// into `held_up`.
     pub fn take(&self, letters: &mut Vec<Letter<S, L>>, held_up: &mut Vec<ShardIndex>) {
@@ -142,6 +152,7 @@ impl<S, L> Mailbox<S, L> {
         let mut inbox = self.lock();
         std::mem::swap(&mut inbox.letters, letters);
         held_up.append(&mut inbox.held_up);
+        self.has_letters.store(false, Ordering::Relaxed);
         self.bytes.store(0, Ordering::Relaxed);
     }
 
@@ -161,14 +172,16 @@ impl<S, L> Mailbox<S, L> {
 
     /// Bytes of messages that wait. If they reach `limit`, `sender` is woken once they are taken.
     pub fn bytes_waiting(&self, sender: ShardIndex, limit: usize) -> usize {
-        if self.bytes.load(Ordering::Relaxed) < limit {
-            return self.bytes.load(Ordering::Relaxed);
+        let bytes = self.bytes.load(Ordering::Relaxed);
+        if bytes < limit {
+            return bytes;
         }
         let mut inbox = self.lock();
         // Read again: what was taken meanwhile has woken only those who were noted down.
         let bytes = self.bytes.load(Ordering::Relaxed);
         if bytes >= limit && !inbox.held_up.contains(&sender) {
             inbox.held_up.push(sender);
+            self.has_letters.store(true, Ordering::Relaxed);
         }
         bytes
     }
@@ -284,6 +297,19 @@ mod tests {
         held_up.clear();
         mailbox.take(&mut letters, &mut held_up);
         assert!(held_up.is_empty());
+    }
+
+    #[test]
+    fn box_says_whether_there_is_something_to_take() {
+        let (mailbox, _bell) = mailbox();
+        let (mut letters, mut held_up) = (Vec::new(), Vec::new());
+        assert!(!mailbox.has_letters());
+        mailbox.post(arrival(1));
+        assert!(mailbox.has_letters());
+        mailbox.take(&mut letters, &mut held_up);
+        assert!(!mailbox.has_letters());
+        mailbox.bytes_waiting(ShardIndex(1), 0);
+        assert!(mailbox.has_letters(), "a sender is to be woken");
     }
 
     #[test]

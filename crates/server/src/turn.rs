@@ -168,7 +168,10 @@ impl<N: Network> Turn<N> {
     /// Runs one turn. False: the broker has ended and this was the last.
     pub fn run_once(&mut self) -> bool {
         self.poll();
-        self.take_mail();
+        if self.mailbox().has_letters() {
+            self.take_mail();
+        }
+        self.note_mail_waiting();
         self.accept();
         self.gather_readable();
         self.read();
@@ -205,12 +208,13 @@ impl<N: Network> Turn<N> {
         self.network.poll(timeout, &mut events);
         self.mailbox().awake();
         self.now = self.network.now();
-        for event in events.drain(..) {
+        for event in &events {
             match event.source {
                 Source::Listener(number) => self.acceptor.mark_ready(number),
-                Source::Connection(slot) => self.take_event(slot, event),
+                Source::Connection(slot) => self.take_event(slot, *event),
             }
         }
+        events.clear();
         self.spare.events = events;
     }
 
@@ -227,13 +231,9 @@ impl<N: Network> Turn<N> {
         {
             return Some(Duration::ZERO);
         }
-        let deadline = [
-            self.shard.deadline(),
-            self.lingering.front().map(|(deadline, _)| *deadline),
-            self.acceptor.again_at(),
-            self.stop_at,
-        ];
-        let deadline = deadline.into_iter().flatten().min()?;
+        let overdue = self.lingering.front().map(|(deadline, _)| *deadline);
+        let deadline = soonest(self.shard.deadline(), overdue);
+        let deadline = soonest(deadline, soonest(self.acceptor.again_at(), self.stop_at))?;
         Some(deadline.saturating_duration_since(self.network.now()))
     }
 
@@ -297,15 +297,14 @@ impl<N: Network> Turn<N> {
         letters.shrink_to(SPARE_LETTERS);
         self.spare.letters = letters;
         self.spare.held_up = held_up;
-        self.note_mail_waiting();
     }
 
     /// Tells the shard how full the mailboxes of the others are.
     fn note_mail_waiting(&mut self) {
-        for (shard, mailbox) in (0u16..).map(ShardIndex).zip(self.post.iter()) {
-            let bytes = mailbox.bytes_waiting(self.index, self.limits.mail_bytes);
-            self.mail_waiting[shard.as_usize()] = bytes;
-            self.shard.set_mail_waiting(shard, bytes);
+        let mailboxes = self.mail_waiting.iter_mut().zip(self.post.iter());
+        for (shard, (waiting, mailbox)) in (0u16..).map(ShardIndex).zip(mailboxes) {
+            *waiting = mailbox.bytes_waiting(self.index, self.limits.mail_bytes);
+            self.shard.set_mail_waiting(shard, *waiting);
         }
     }
 
@@ -348,6 +347,9 @@ impl<N: Network> Turn<N> {
 
     /// Puts the connections that the shard wants to be read from into the list of those.
     fn gather_readable(&mut self) {
+        if !self.shard.has_readable() {
+            return;
+        }
         let mut ids = std::mem::take(&mut self.spare.ids);
         self.shard.take_readable(&mut ids);
         // The first of those that paused for a full mailbox may fill it again. Were it always the
@@ -379,17 +381,23 @@ impl<N: Network> Turn<N> {
     /// Hands out all effects. Writing makes room for more of them, and so does what the store says
     /// at once, hence in rounds.
     fn finish(&mut self) {
-        self.unfinished = false;
         for _ in 0..ROUNDS_PER_TURN {
-            let settled = (0..ROUNDS_PER_TURN).take_while(|_| self.settle()).count() > 0;
-            self.ship_mail();
-            let flushed = self.flush();
-            self.close();
-            if !settled && !flushed {
-                return;
+            if !self.has_effects() {
+                break;
             }
+            let _ = (0..ROUNDS_PER_TURN).take_while(|_| self.settle()).count();
+            self.ship_mail();
+            self.flush();
+            self.close();
         }
-        self.unfinished = true;
+        self.unfinished = self.has_effects();
+    }
+
+    /// Whether anything is to be handed out, or the store has news for those who wait.
+    fn has_effects(&self) -> bool {
+        self.shard.has_effects()
+            || !self.unflushed.is_empty()
+            || self.store.progress(self.index) != self.progress
     }
 
     /// Records, fetches and questions go out; what is known at once comes in. Whether there was
@@ -401,6 +409,9 @@ impl<N: Network> Turn<N> {
             self.progress = progress;
             self.shard.durable(progress, self.now);
             worked = true;
+        }
+        if !self.shard.has_requests() {
+            return worked;
         }
         for fetch in self.shard.take_fetches() {
             worked = true;
@@ -420,6 +431,9 @@ impl<N: Network> Turn<N> {
     /// Hands the records to the store, and then what a round has found: the store hears of each
     /// message that goes to another session before it hears who had it.
     fn append_records(&mut self) -> bool {
+        if !self.shard.has_records() {
+            return false;
+        }
         let batch = self.shard.take_records(self.now);
         let appended = batch.map(|batch| self.store.append(batch)).is_some();
         let survivors = self.shard.take_survivors();
@@ -435,6 +449,9 @@ impl<N: Network> Turn<N> {
     fn ship_mail(&mut self) {
         // An acknowledgement by another shard must not reach the store before the message.
         self.append_records();
+        if !self.shard.has_mail() {
+            return;
+        }
         for (shard, mailbox) in (0u16..).map(ShardIndex).zip(self.post.iter()) {
             let mail = self.shard.take_mail_for(shard);
             if !mail.is_empty() {
@@ -484,6 +501,14 @@ impl<N: Network> Turn<N> {
 
     fn mailbox(&self) -> &Mailbox<N::Socket, N::Listener> {
         &self.post[self.index.as_usize()]
+    }
+}
+
+/// The earlier of two deadlines, of which there may be none.
+fn soonest(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some(one.min(other)),
+        (one, other) => one.or(other),
     }
 }
 

@@ -21,6 +21,9 @@ impl<N: Network> Turn<N> {
     }
 
     pub(super) fn accept(&mut self) {
+        if self.acceptor.is_idle() {
+            return;
+        }
         if self.acceptor.again_at.is_some_and(|at| self.now < at) {
             return;
         }

@@ -10,17 +10,15 @@ use crate::network::Network;
 
 impl<N: Network> Turn<N> {
     /// Writes the output of all dirty connections, and of those to which not all could be written
-    /// before. Whether there was any.
-    pub(super) fn flush(&mut self) -> bool {
+    /// before.
+    pub(super) fn flush(&mut self) {
         let mut dirty = std::mem::take(&mut self.spare.ids);
         dirty.append(&mut self.unflushed);
         self.shard.take_dirty(&mut dirty);
-        let any = !dirty.is_empty();
         for id in dirty.drain(..) {
             self.flush_one(id);
         }
         self.spare.ids = dirty;
-        any
     }
 
     fn flush_one(&mut self, id: ConnectionId) {
@@ -41,10 +39,16 @@ impl<N: Network> Turn<N> {
                 }
                 return;
             }
-            let (pieces, count) = output.pieces::<PIECES_PER_WRITE>();
-            let pieces = pieces.map(IoSlice::new);
-            let offered: usize = pieces.iter().map(|piece| piece.len()).sum();
-            match self.network.write(&mut connection.socket, &pieces[..count]) {
+            let (offered, result) = if let Some(piece) = output.only_piece() {
+                let pieces = [IoSlice::new(piece)];
+                (piece.len(), self.network.write(&mut connection.socket, &pieces))
+            } else {
+                let (pieces, count) = output.pieces::<PIECES_PER_WRITE>();
+                let pieces = pieces.map(IoSlice::new);
+                let offered = pieces.iter().map(|piece| piece.len()).sum();
+                (offered, self.network.write(&mut connection.socket, &pieces[..count]))
+            };
+            match result {
                 Ok(written) => {
                     connection.blocked = written < offered;
                     self.shard.written(id, written, self.now);
