@@ -8,13 +8,13 @@ use ferrymq_protocol::time::Instant;
 use crate::access::{Access, Admission, Answer, Ask, AskedQuestion, Asker, Question, Verdict};
 use crate::cause::Cause;
 use crate::connection::{Connection, Phase};
-use crate::identity::{ConnectionId, RecordNumber, SessionRef};
+use crate::identity::{ConnectionId, RecordNumber, SessionNumber, SessionRef};
 use crate::listener_profile::{ListenerProfile, WillCheck};
 use crate::message::Parcel;
 use crate::peer::Peer;
-use crate::permissions::{Origin, Right};
+use crate::permissions::{Origin, Right, Ruling};
 use crate::profiles::Profiles;
-use crate::route::Target;
+use crate::route::{Audience, Route, Target};
 use crate::shard::{Shard, session_of};
 
 impl Shard {
@@ -194,38 +194,68 @@ impl Shard {
         id: ConnectionId,
         slot: u32,
         topic: TopicName<'_>,
+        route: Option<&Route>,
         right: Right,
         now: Instant,
-    ) -> Option<Verdict> {
-        if self.effects.permissions.is_open() {
-            return Some(Verdict::YES);
+    ) -> Option<Result<(), ReasonCode>> {
+        let permissions = &mut self.effects.permissions;
+        if permissions.is_open() {
+            return Some(Ok(()));
         }
-        let connection = self.connections.get(id)?;
-        let version = self.directory.version(topic);
-        if connection.question.is_none()
-            && let Some(route) = self.routes.get(topic.as_str(), version)
-        {
-            let permissions = &mut self.effects.permissions;
-            let ruling = permissions.known(id, right, &route.topic).or_else(|| {
+        if let Some(Route { topic, .. }) = route {
+            let ruling = permissions.known(id, right, topic).or_else(|| {
+                let connection = self.connections.get(id)?;
                 let client_id = &self.sessions.get(slot as usize)?.client_id;
                 let asker = connection.asker(client_id, &self.effects.profiles);
-                permissions.decide_on(id, right, &route.topic, &asker)
+                permissions.decide_on(id, right, topic, &asker)
             });
             if let Some(ruling) = ruling {
-                return Some(ruling.map_or_else(Verdict::Deny, |()| Verdict::YES));
+                return Some(ruling.verdict);
             }
         }
-        self.ask_of_session(id, slot, 0, &right.question(topic.as_str()), now)
+        match self.ask_of_session(id, slot, 0, &right.question(topic.as_str()), now)? {
+            Verdict::Deny(reason) => Some(Err(reason)),
+            Verdict::Allow(_) | Verdict::Continue(_) => Some(Ok(())),
+        }
     }
 
     /// Whether a session of this shard may be sent messages of this topic.
     pub(crate) fn may_receive(&mut self, place: SessionRef, topic: &Arc<str>) -> bool {
-        if self.effects.permissions.is_open() {
-            return true;
-        }
+        self.effects.permissions.is_open() || self.rule_on(place, topic).verdict.is_ok()
+    }
+
+    fn rule_on(&mut self, place: SessionRef, topic: &Arc<str>) -> Ruling {
         // Nothing is delivered to a session that has ended.
-        session_of(&mut self.sessions, place)
-            .is_none_or(|session| session.may_receive(topic, &self.connections, &mut self.effects))
+        session_of(&mut self.sessions, place).map_or(Ruling::NOBODY, |session| {
+            session.may_receive(topic, &self.connections, &mut self.effects)
+        })
+    }
+
+    /// Those sessions of this shard that may not be sent messages of this topic, in the order of
+    /// their numbers. That it is nobody is remembered.
+    pub(crate) fn kept_from(
+        &mut self,
+        audience: &Audience,
+        topic: &Arc<str>,
+    ) -> Vec<SessionNumber> {
+        let permissions = &self.effects.permissions;
+        let edition = permissions.edition();
+        let mut kept_from = Vec::new();
+        if permissions.is_open() || audience.is_cleared(edition) {
+            return kept_from;
+        }
+        let mut lasts = true;
+        for target in &audience.targets {
+            let ruling = self.rule_on(target.session, topic);
+            lasts &= ruling.lasts;
+            if ruling.verdict.is_err() {
+                kept_from.push(target.session.number);
+            }
+        }
+        if lasts && kept_from.is_empty() {
+            audience.clear(edition);
+        }
+        kept_from
     }
 
     /// A session may not be sent a message, of which there may be a record that it is owed it.

@@ -188,7 +188,7 @@ impl Shard {
         let place = session.place;
         if let Some(connection) = self.connections.get(id) {
             let profiles = &self.effects.profiles;
-            self.effects.permissions.note_origin(place.number, || connection.origin(profiles));
+            self.effects.permissions.note_origin(place.number, id, || connection.origin(profiles));
         }
         let expiry = session.expiry_interval;
         session.expires = match expiry {

@@ -567,6 +567,9 @@ impl Shard {
         });
         self.effects.permissions.forget_origin(place.number);
         let session = session_of(&mut self.sessions, place)?;
+        if session.subscriptions.len() > 0 {
+            self.effects.permissions.client_changes();
+        }
         session.connection = Some(ConnectionRef(id));
         session.principal = connection.principal.clone();
         session.expiry_interval = grant.expiry;

@@ -17,7 +17,7 @@ use crate::message::Parcel;
 use crate::notice::{Interests, Summary};
 use crate::output::Output;
 use crate::peer::Peer;
-use crate::permissions::{Origin, Right};
+use crate::permissions::{Origin, Right, Ruling};
 use crate::profiles::{ProfileIndex, Profiles};
 use crate::queue::Held;
 
@@ -210,16 +210,13 @@ impl Connection {
         client_id: &str,
         topic: &Arc<str>,
         effects: &mut Effects,
-    ) -> bool {
-        if effects.permissions.is_open() {
-            return true;
-        }
-        let right = Right::Receive;
-        let ruling = effects.permissions.known(self.id, right, topic).or_else(|| {
+    ) -> Ruling {
+        let known = effects.permissions.known(self.id, Right::Receive, topic);
+        let ruling = known.or_else(|| {
             let asker = self.asker(client_id, &effects.profiles);
-            effects.permissions.decide_on(self.id, right, topic, &asker)
+            effects.permissions.decide_on(self.id, Right::Receive, topic, &asker)
         });
-        ruling == Some(Ok(()))
+        ruling.unwrap_or(Ruling::UNKNOWN)
     }
 
     /// The same for a message that has waited. Its topic may be a text of its own, for which there is
@@ -234,7 +231,7 @@ impl Connection {
             return true;
         }
         if let Some(ruling) = effects.permissions.known(self.id, Right::Receive, topic) {
-            return ruling.is_ok();
+            return ruling.verdict.is_ok();
         }
         let asker = self.asker(client_id, &effects.profiles);
         let verdict = effects.permissions.decide(&asker, &Question::Receive { topic });

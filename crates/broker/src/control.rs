@@ -90,7 +90,7 @@ impl Shard {
         };
         let route = self.route(topic);
         let mut parcel = Parcel::borrowed(publication, &route.topic, None);
-        for target in route.local.iter().filter(|target| target.session == place) {
+        for target in route.local.targets.iter().filter(|target| target.session == place) {
             if self.may_receive(place, &route.topic) {
                 self.deliver_to(target, &mut parcel, None, None, now);
             } else {

@@ -55,6 +55,13 @@ struct Entry {
     version: u64,
 }
 
+/// The state of the subscriptions of one part of the topic space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct SubscriptionState {
+    part: usize,
+    version: u64,
+}
+
 /// What became of a subscription.
 pub(crate) struct Subscribed {
     /// Whether there was none before.
@@ -166,16 +173,22 @@ impl Directory {
         SessionNumber(self.next_session.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// The version of the subscriptions that may match `topic`.
-    pub(crate) fn version(&self, topic: TopicName<'_>) -> u64 {
-        self.bucket(topic.first_level()).load(Ordering::SeqCst)
+    /// Whether the subscriptions are as they were in the state that is named.
+    pub(crate) fn is_current(&self, state: SubscriptionState) -> bool {
+        self.versions[state.part].load(Ordering::SeqCst) == state.version
     }
 
-    /// Who gets the messages of `topic`, and the version of that answer.
-    pub(crate) fn route(&self, topic: TopicName<'_>, shard: ShardIndex) -> (u64, Route) {
+    /// Who gets the messages of `topic`, and in which state of the subscriptions that is so.
+    pub(crate) fn route(
+        &self,
+        topic: TopicName<'_>,
+        shard: ShardIndex,
+    ) -> (SubscriptionState, Route) {
+        let part = self.part(topic.first_level());
         let subscriptions = self.subscriptions.read().unwrap_or_else(PoisonError::into_inner);
         // Under the lock, so that no change lies between the version and the walk.
-        (self.version(topic), subscriptions.route(topic, shard))
+        let version = self.versions[part].load(Ordering::SeqCst);
+        (SubscriptionState { part, version }, subscriptions.route(topic, shard))
     }
 
     /// Adds a subscription, or replaces it.
@@ -349,15 +362,17 @@ impl Directory {
                 }
             }
             first => {
-                self.bucket(first.unwrap_or_default()).fetch_add(1, Ordering::SeqCst);
+                let part = self.part(first.unwrap_or_default());
+                self.versions[part].fetch_add(1, Ordering::SeqCst);
             }
         }
     }
 
-    fn bucket(&self, first_level: &str) -> &AtomicU64 {
+    /// The part of the topic space with this first level.
+    fn part(&self, first_level: &str) -> usize {
         let hash = FixedState::with_seed(self.seed).hash_one(first_level);
         // The low bits of a hash are as good as any, and VERSIONS is a power of two.
-        &self.versions[usize::try_from(hash % VERSIONS as u64).unwrap_or(0)]
+        usize::try_from(hash % VERSIONS as u64).unwrap_or(0)
     }
 }
 

@@ -20,14 +20,16 @@ use crate::peer::Peer;
 pub(crate) struct Permissions {
     access: Box<dyn Access>,
     is_open: bool,
+    /// Counts what can change who may receive what: other rules, another user of a session.
+    edition: u64,
     /// Verdicts, each at the place that its connection and its topic give it. Empty until the first
     /// is remembered.
     verdicts: Vec<Option<Remembered>>,
     /// How many verdicts are remembered at most.
     most: usize,
     /// Sessions whose clients have gone since the broker began, while not everybody could do
-    /// everything.
-    away: HashMap<SessionNumber, Origin, FixedState>,
+    /// everything, with their last connections: what was said of these holds on.
+    away: HashMap<SessionNumber, (ConnectionId, Origin), FixedState>,
 }
 
 /// What somebody wants to do with messages of a topic.
@@ -35,6 +37,14 @@ pub(crate) struct Permissions {
 pub(crate) enum Right {
     Receive,
     Publish { qos: QoS, retain: bool },
+}
+
+/// What is known of a right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ruling {
+    pub(crate) verdict: Result<(), ReasonCode>,
+    /// Whether it holds until the rules change or the client is somebody else, and may be remembered.
+    pub(crate) lasts: bool,
 }
 
 /// Where a client had connected that is away.
@@ -50,13 +60,14 @@ struct Remembered {
     connection: ConnectionId,
     right: Right,
     topic: Arc<str>,
-    ruling: Result<(), ReasonCode>,
+    verdict: Result<(), ReasonCode>,
 }
 
 impl Permissions {
     pub(crate) fn new(access: Box<dyn Access>, most: usize) -> Self {
         Self {
             is_open: access.is_open(),
+            edition: 1,
             access,
             verdicts: Vec::new(),
             most,
@@ -69,6 +80,16 @@ impl Permissions {
         self.is_open
     }
 
+    /// Which permissions these are: what was found by a former edition may not hold any more.
+    pub(crate) const fn edition(&self) -> u64 {
+        self.edition
+    }
+
+    /// A session that has subscriptions has another client from now on.
+    pub(crate) const fn client_changes(&mut self) {
+        self.edition += 1;
+    }
+
     /// Asks somebody else from now on.
     pub(crate) fn set_access(&mut self, access: Box<dyn Access>) {
         self.access = access;
@@ -78,6 +99,7 @@ impl Permissions {
     pub(crate) fn set_most(&mut self, most: usize) {
         if self.most != most {
             self.most = most;
+            self.edition += 1;
             self.verdicts = Vec::new();
         }
     }
@@ -85,11 +107,13 @@ impl Permissions {
     /// Forgets all verdicts, for the rules have changed.
     pub(crate) fn renew(&mut self) {
         self.is_open = self.access.is_open();
+        self.edition += 1;
         self.verdicts = Vec::new();
     }
 
     /// Forgets all verdicts about a connection, whose client has become somebody else.
     pub(crate) fn forget(&mut self, connection: ConnectionId) {
+        self.edition += 1;
         for entry in &mut self.verdicts {
             entry.take_if(|known| known.connection == connection);
         }
@@ -110,11 +134,11 @@ impl Permissions {
         connection: ConnectionId,
         right: Right,
         topic: &Arc<str>,
-    ) -> Option<Result<(), ReasonCode>> {
+    ) -> Option<Ruling> {
         let entry =
             self.verdicts.get(place(connection, right, topic, self.verdicts.len()))?.as_ref()?;
         (entry.connection == connection && entry.right == right && Arc::ptr_eq(&entry.topic, topic))
-            .then_some(entry.ruling)
+            .then_some(Ruling { verdict: entry.verdict, lasts: true })
     }
 
     /// The verdict, if it is known now. It is remembered if it lasts.
@@ -124,29 +148,35 @@ impl Permissions {
         right: Right,
         topic: &Arc<str>,
         asker: &Asker<'_>,
-    ) -> Option<Result<(), ReasonCode>> {
+    ) -> Option<Ruling> {
         let question = right.question(topic);
-        let ruling = match self.access.decide(asker, &question)? {
+        let verdict = match self.access.decide(asker, &question)? {
             Verdict::Deny(reason) => Err(reason),
             Verdict::Allow(_) | Verdict::Continue(_) => Ok(()),
         };
-        if self.most > 0 && topic.len() <= LONGEST_TOPIC && self.access.lasts(asker, &question) {
+        let lasts = self.most > 0 && self.access.lasts(asker, &question);
+        if lasts && topic.len() <= LONGEST_TOPIC {
             if self.verdicts.is_empty() {
                 self.verdicts.resize_with(self.most, || None);
             }
             let place = place(connection, right, topic, self.verdicts.len());
             if let Some(entry) = self.verdicts.get_mut(place) {
                 let topic = Arc::clone(topic);
-                *entry = Some(Remembered { connection, right, topic, ruling });
+                *entry = Some(Remembered { connection, right, topic, verdict });
             }
         }
-        Some(ruling)
+        Some(Ruling { verdict, lasts })
     }
 
     /// A client has gone that may come back to its session, or leaves a will.
-    pub(crate) fn note_origin(&mut self, session: SessionNumber, origin: impl FnOnce() -> Origin) {
+    pub(crate) fn note_origin(
+        &mut self,
+        session: SessionNumber,
+        connection: ConnectionId,
+        origin: impl FnOnce() -> Origin,
+    ) {
         if !self.is_open {
-            self.away.insert(session, origin());
+            self.away.insert(session, (connection, origin()));
         }
     }
 
@@ -159,8 +189,20 @@ impl Permissions {
 
     /// Where the client of a session had connected that is away now; `None`: that is not known.
     pub(crate) fn origin(&self, session: SessionNumber) -> Option<&Origin> {
-        self.away.get(&session)
+        self.away.get(&session).map(|(_, origin)| origin)
     }
+
+    /// The last connection of such a session.
+    pub(crate) fn last_connection(&self, session: SessionNumber) -> Option<ConnectionId> {
+        self.away.get(&session).map(|(connection, _)| *connection)
+    }
+}
+
+impl Ruling {
+    /// Yes, for there is nobody to be asked about.
+    pub(crate) const NOBODY: Self = Self { verdict: Ok(()), lasts: true };
+    /// No, for the answer is not known now.
+    pub(crate) const UNKNOWN: Self = Self { verdict: Err(ReasonCode::NotAuthorized), lasts: false };
 }
 
 impl Right {
@@ -175,7 +217,9 @@ impl Right {
 /// The place of a verdict in a table of `length`.
 fn place(connection: ConnectionId, right: Right, topic: &Arc<str>, length: usize) -> usize {
     let address = Arc::as_ptr(topic).cast::<u8>() as usize as u64;
-    let asker = u64::from(connection.slot) << 33 | u64::from(right == Right::Receive) << 32;
+    // Connections that had the same slot one after the other may all be remembered.
+    let connection = connection.slot ^ connection.generation.rotate_left(20);
+    let asker = u64::from(connection) << 33 | u64::from(right == Right::Receive) << 32;
     let mixed = (address ^ asker).wrapping_mul(SPREAD);
     // The upper half of the product is spread best.
     (((mixed >> 32) * length as u64) >> 32) as usize

@@ -12,7 +12,6 @@ use ferrymq_protocol::error::ProtocolError;
 use ferrymq_protocol::server::Reply;
 use ferrymq_protocol::time::Instant;
 
-use crate::access::Verdict;
 use crate::cause::Cause;
 use crate::connection::Phase;
 use crate::control_request::is_control;
@@ -51,6 +50,7 @@ impl Shard {
             return Err(ProtocolError::NotConnect);
         };
         debug_assert_eq!(connection.phase, Phase::Open);
+        let was_asked = connection.question.is_some();
         let topic = link.topic(publish)?;
         let mount_point = &self.effects.profiles.terms(connection.profile).profile.mount_point;
         let topic = mount_point.mount(topic.name())?;
@@ -70,16 +70,17 @@ impl Shard {
         }
         let qos = publish.delivery.qos();
         let right = Right::Publish { qos, retain: publish.retain };
+        // An answer that came late holds for this packet, whatever was said before.
+        let known = if was_asked { None } else { self.known_route(topic) };
         let unwelcome = self.unwelcome(publish, topic);
-        let verdict = match unwelcome {
-            Some(unwelcome) => Verdict::Deny(unwelcome.reason()),
-            None => match self.may_publish(id, slot, topic, right, now) {
-                Some(verdict) => verdict,
+        let permitted = match unwelcome {
+            Some(unwelcome) => Err(unwelcome.reason()),
+            None => match self.may_publish(id, slot, topic, known.as_deref(), right, now) {
+                Some(permitted) => permitted,
                 None => return Ok(Step::Park),
             },
         };
-        let denied = matches!(verdict, Verdict::Deny(_));
-        let lacks_space = !denied && self.lacks_space_for(publish, topic, slot);
+        let lacks_space = permitted.is_ok() && self.lacks_space_for(publish, topic, slot);
         if lacks_space && !self.tells_refusals(id) {
             self.hold_back(id);
             return Ok(Step::Park);
@@ -89,13 +90,8 @@ impl Shard {
         {
             link.admit()?;
         }
-        let metrics = self.effects.metrics();
-        metrics.publishes_received.add(1);
-        metrics.publish_bytes_received.add(publish.payload.len() as u64);
-        if self.effects.notices.wants(Interests::PACKETS) {
-            self.say_published(id, publish, topic, &verdict);
-        }
-        if let Verdict::Deny(reason) = verdict {
+        self.note_published(id, publish, topic, permitted);
+        if let Err(reason) = permitted {
             if self.ends_with(id, unwelcome, qos, now) {
                 return Ok(Step::Ended);
             }
@@ -111,19 +107,27 @@ impl Shard {
             self.control(id, publish, topic, now);
             return Ok(Step::Done);
         }
-        let Distributed { after, matched } = self.distribute_for(publish, topic, publisher, now);
+        let Distributed { after, matched } =
+            self.distribute_for(publish, topic, publisher, known, now);
         let reason = if matched { ReasonCode::Success } else { ReasonCode::NoMatchingSubscribers };
         self.acknowledge(id, slot, publish.delivery, reason, after);
         Ok(Step::Done)
     }
 
-    fn say_published(
+    /// Counts a message, and tells whoever wants to hear of each packet.
+    fn note_published(
         &mut self,
         id: ConnectionId,
         publish: &Publish<'_>,
         topic: TopicName<'_>,
-        verdict: &Verdict,
+        permitted: Result<(), ReasonCode>,
     ) {
+        let metrics = self.effects.metrics();
+        metrics.publishes_received.add(1);
+        metrics.publish_bytes_received.add(publish.payload.len() as u64);
+        if !self.effects.notices.wants(Interests::PACKETS) {
+            return;
+        }
         let packet = Summary::Publish {
             dup: publish.dup,
             delivery: publish.delivery,
@@ -131,13 +135,13 @@ impl Shard {
             topic: topic.as_str(),
             payload_length: publish.payload.len(),
         };
-        match verdict {
-            Verdict::Deny(reason) => {
+        match permitted {
+            Ok(()) => self.effects.notices.received(id, packet),
+            Err(reason) => {
                 let client_id = self.client_id_of(id);
-                let notice = Notice::Denied { client_id: &client_id, packet, reason: *reason };
+                let notice = Notice::Denied { client_id: &client_id, packet, reason };
                 self.effects.notices.say(&notice);
             }
-            Verdict::Allow(_) | Verdict::Continue(_) => self.effects.notices.received(id, packet),
         }
     }
 
@@ -148,6 +152,7 @@ impl Shard {
         publish: &Publish<'_>,
         topic: TopicName<'_>,
         publisher: SessionNumber,
+        known: Option<Arc<Route>>,
         now: Instant,
     ) -> Distributed {
         let relayed;
@@ -165,46 +170,57 @@ impl Shard {
             expires: expiry(properties.message_expiry_interval(), now),
             publisher,
         };
-        self.distribute(&publication, now)
+        self.distribute(publication, known, now)
     }
 
     /// Publishes for the broker itself, or a client that has gone.
     pub(crate) fn publish_internally(&mut self, publication: &Publication<'_>, now: Instant) {
-        self.distribute(publication, now);
+        self.distribute(*publication, None, now);
     }
 
-    /// `retain → match → record → deliver`.
-    fn distribute(&mut self, publication: &Publication<'_>, now: Instant) -> Distributed {
-        let (message, mut after) =
-            if publication.retain { self.retain(publication) } else { (None, Progress::default()) };
+    /// `retain → match → record → deliver`. `known` is the route, if it was looked up already.
+    fn distribute(
+        &mut self,
+        mut publication: Publication<'_>,
+        known: Option<Arc<Route>>,
+        now: Instant,
+    ) -> Distributed {
+        let (mut message, mut after) = (None, Progress::default());
+        if publication.retain {
+            (message, after) = self.retain(&publication);
+        }
         // After retaining: who subscribes in between may get the message twice, but never an older
         // one after it.
-        let route = self.route(publication.topic);
+        let known = known.filter(|_| !publication.retain);
+        let route = known.unwrap_or_else(|| self.route(publication.topic));
         if route.is_empty() {
             return Distributed { after, matched: false };
         }
-        let mut delivered = *publication;
-        delivered.qos = self.outgoing_qos(publication.qos);
-        let message = message.filter(|_| delivered.qos == publication.qos);
-        let publication = &delivered;
-        let mut parcel = Parcel::borrowed(*publication, &route.topic, message);
+        let published = publication.qos;
+        publication.qos = self.outgoing_qos(published);
+        message.take_if(|_| publication.qos != published);
         let durability = self.limits.with_qos(route.durability, publication.qos);
         let recorded = publication.qos != QoS::AtMostOnce && durability != Durability::None;
+        let kept_from = self.kept_from(&route.local, &route.topic);
+        let may_receive = |target: &Target| !is_among(&kept_from, target);
+        let mut parcel = Parcel::borrowed(publication, &route.topic, message);
         let mut number = None;
         if recorded && route.durable {
-            let remote = route.remote.iter().flat_map(|(_, targets)| targets);
-            number = self.record_message(&mut parcel, route.local.iter().chain(remote), None);
+            let local = route.local.targets.iter().filter(|target| may_receive(target));
+            // Whether those of other shards may have it is known there.
+            let targets = local.chain(route.remote_targets());
+            number = self.record_message(&mut parcel, targets, None);
             after = self.promise_message(number, durability, after);
         }
-        for target in &route.local {
-            if self.may_receive(target.session, &route.topic) {
+        for target in &route.local.targets {
+            if may_receive(target) {
                 self.deliver_to(target, &mut parcel, number, None, now);
             } else {
                 self.withhold(target, &parcel, None);
             }
         }
-        for (shard, targets) in &route.remote {
-            if targets.iter().any(|target| target.wish(publication.publisher).is_some()) {
+        for (shard, there) in &route.remote {
+            if there.hears(parcel.publication.publisher) {
                 let message = Arc::clone(parcel.message());
                 let route = Arc::clone(&route);
                 self.effects.outbox.post(*shard, Mail::Deliver { message, number, route });
@@ -289,12 +305,16 @@ impl Shard {
         route: &Route,
         now: Instant,
     ) {
+        let Some(here) = route.audience_on(self.index) else {
+            return;
+        };
+        let kept_from = self.kept_from(here, &route.topic);
         let mut parcel = Parcel::owned(message);
-        for target in route.targets_on(self.index) {
-            if self.may_receive(target.session, message.topic()) {
-                self.deliver_to(target, &mut parcel, number, None, now);
-            } else {
+        for target in &here.targets {
+            if is_among(&kept_from, target) {
                 self.withhold(target, &parcel, number);
+            } else {
+                self.deliver_to(target, &mut parcel, number, None, now);
             }
         }
     }
@@ -461,23 +481,21 @@ impl Shard {
         (message, self.effects.promise_at(number, route.durability))
     }
 
-    /// Records the message for the persistent sessions that are owed it.
+    /// Records the message for the persistent sessions among those that it is for.
     fn record_message<'t>(
         &mut self,
         parcel: &mut Parcel<'_>,
         targets: impl IntoIterator<Item = &'t Target>,
         group: Option<GroupNumber>,
     ) -> Option<RecordNumber> {
-        let (publication, topic) = (parcel.publication, parcel.topic());
+        let publication = parcel.publication;
         let mut owed: Vec<StoredTarget> = Vec::new();
         for target in targets.into_iter().filter(|target| target.durable) {
             let Some(wish) = target.wish(publication.publisher) else {
                 continue;
             };
             let qos = wish.qos(publication.qos);
-            let is_here = target.session.shard == self.index;
-            // Whether those of other shards may have it is known there.
-            if qos != QoS::AtMostOnce && (!is_here || self.may_receive(target.session, topic)) {
+            if qos != QoS::AtMostOnce {
                 let retain = wish.retain(publication.retain);
                 owed.push(stored_target(target, wish, qos, retain, group));
             }
@@ -590,6 +608,11 @@ impl Shard {
             connection.reply(reply, after, &mut self.effects);
         }
     }
+}
+
+/// Whether a target is one of these sessions, which stand in the order of their numbers.
+fn is_among(sessions: &[SessionNumber], target: &Target) -> bool {
+    !sessions.is_empty() && sessions.binary_search(&target.session.number).is_ok()
 }
 
 fn stored_target(

@@ -3,7 +3,7 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use ferrymq_codec::QoS;
 
@@ -16,15 +16,25 @@ pub struct Route {
     /// The topic's text, shared with the messages that are kept.
     pub(crate) topic: Arc<str>,
     /// Sessions on this shard.
-    pub(crate) local: Vec<Target>,
+    pub(crate) local: Audience,
     /// Sessions elsewhere, by shard.
-    pub(crate) remote: Vec<(ShardIndex, Vec<Target>)>,
+    pub(crate) remote: Vec<(ShardIndex, Audience)>,
     /// Shared subscriptions, of which one member is picked for each message.
     pub(crate) groups: Vec<GroupRoute>,
     /// Whether any target is a persistent session.
     pub(crate) durable: bool,
     /// What messages of this topic survive once they are acknowledged.
     pub(crate) durability: Durability,
+}
+
+/// Sessions of one shard that get the messages of a topic.
+#[derive(Debug, Default)]
+pub(crate) struct Audience {
+    /// In the order of their numbers.
+    pub(crate) targets: Vec<Target>,
+    /// The edition of its permissions by which their shard has found that all of them may have the
+    /// messages; 0: none.
+    cleared: AtomicU64,
 }
 
 /// A session that gets the messages of a topic, once, however many of its subscriptions match
@@ -69,6 +79,23 @@ pub(crate) struct GroupRoute {
     /// How many members, from the front, are connected.
     pub(crate) connected: usize,
     pub(crate) turn: Arc<AtomicUsize>,
+}
+
+impl Audience {
+    /// Whether all of them may have the messages, by this edition of their shard's permissions.
+    pub(crate) fn is_cleared(&self, edition: u64) -> bool {
+        self.cleared.load(Ordering::Relaxed) == edition
+    }
+
+    /// All of them may, as long as this edition holds.
+    pub(crate) fn clear(&self, edition: u64) {
+        self.cleared.store(edition, Ordering::Relaxed);
+    }
+
+    /// Whether one of them is sent what `publisher` has published.
+    pub(crate) fn hears(&self, publisher: SessionNumber) -> bool {
+        self.targets.iter().any(|target| target.wish(publisher).is_some())
+    }
 }
 
 impl GroupRoute {
@@ -171,16 +198,16 @@ impl Route {
         });
         let durable = targets.iter().any(|target| target.durable)
             || groups.iter().any(|group| group.members.iter().any(|member| member.durable));
-        let mut local = Vec::new();
-        let mut remote: Vec<(ShardIndex, Vec<Target>)> = Vec::new();
+        let mut local = Audience::default();
+        let mut remote: Vec<(ShardIndex, Audience)> = Vec::new();
         for target in targets {
             let home = target.session.shard;
             if home == shard {
-                local.push(target);
-            } else if let Some((_, targets)) = remote.last_mut().filter(|(last, _)| *last == home) {
-                targets.push(target);
+                local.targets.push(target);
+            } else if let Some((_, there)) = remote.last_mut().filter(|(last, _)| *last == home) {
+                there.targets.push(target);
             } else {
-                remote.push((home, vec![target]));
+                remote.push((home, Audience { targets: vec![target], ..Audience::default() }));
             }
         }
         let durability = Durability::default();
@@ -189,33 +216,33 @@ impl Route {
 
     /// Whether nobody gets the messages of this topic.
     pub(crate) fn is_empty(&self) -> bool {
-        self.local.is_empty() && self.remote.is_empty() && self.groups.is_empty()
+        self.local.targets.is_empty() && self.remote.is_empty() && self.groups.is_empty()
     }
 
     /// Whether a persistent session is to get what `publisher` has published with QoS 1 or 2.
     pub(crate) fn is_owed(&self, publisher: SessionNumber) -> bool {
-        let remote = self.remote.iter().flat_map(|(_, targets)| targets);
         let members = self.groups.iter().flat_map(|group| group.members.iter());
         self.durable
-            && self.local.iter().chain(remote).chain(members).any(|target| {
+            && self.local.targets.iter().chain(self.remote_targets()).chain(members).any(|target| {
                 let wish = target.wish(publisher).filter(|_| target.durable);
                 wish.is_some_and(|wish| wish.maximum_qos > QoS::AtMostOnce)
             })
     }
 
+    /// The sessions on other shards.
+    pub(crate) fn remote_targets(&self) -> impl Iterator<Item = &Target> {
+        self.remote.iter().flat_map(|(_, there)| &there.targets)
+    }
+
     /// The sessions on one other shard.
-    pub(crate) fn targets_on(&self, shard: ShardIndex) -> &[Target] {
-        self.remote
-            .iter()
-            .find(|(home, _)| *home == shard)
-            .map_or(&[], |(_, targets)| targets.as_slice())
+    pub(crate) fn audience_on(&self, shard: ShardIndex) -> Option<&Audience> {
+        self.remote.iter().find(|(home, _)| *home == shard).map(|(_, there)| there)
     }
 
     /// About how many bytes of memory the route takes.
     pub(crate) fn weight(&self) -> usize {
-        let remote: usize = self.remote.iter().map(|(_, targets)| targets.len()).sum();
         let members: usize = self.groups.iter().map(|group| group.members.len()).sum();
-        let targets = self.local.len() + remote + members;
+        let targets = self.local.targets.len() + self.remote_targets().count() + members;
         size_of::<Self>() + self.topic.len() + targets * size_of::<Target>()
     }
 }

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use foldhash::fast::FixedState;
 use hashbrown::HashMap;
 
+use crate::directory::{Directory, SubscriptionState};
 use crate::limits::Limits;
 use crate::route::Route;
 
-/// Routes with the versions that they were made at.
+/// Routes with the states of the subscriptions that they were made in.
 pub(crate) struct RouteCache {
-    routes: HashMap<Arc<str>, (u64, Arc<Route>), FixedState>,
+    routes: HashMap<Arc<str>, (SubscriptionState, Arc<Route>), FixedState>,
     /// About how much memory they take: a route to many sessions takes much.
     bytes: usize,
 }
@@ -21,12 +22,12 @@ impl RouteCache {
     }
 
     /// The route of a topic, unless the subscriptions have changed since it was made.
-    pub(crate) fn get(&self, topic: &str, version: u64) -> Option<&Arc<Route>> {
-        let (known, route) = self.routes.get(topic)?;
-        (*known == version).then_some(route)
+    pub(crate) fn get(&self, topic: &str, directory: &Directory) -> Option<&Arc<Route>> {
+        let (state, route) = self.routes.get(topic)?;
+        directory.is_current(*state).then_some(route)
     }
 
-    pub(crate) fn insert(&mut self, version: u64, route: &Arc<Route>, limits: &Limits) {
+    pub(crate) fn insert(&mut self, state: SubscriptionState, route: &Arc<Route>, limits: &Limits) {
         if let Some((_, old)) = self.routes.remove(&route.topic) {
             self.bytes -= old.weight();
         }
@@ -37,6 +38,6 @@ impl RouteCache {
             self.bytes = 0;
         }
         self.bytes += weight;
-        self.routes.insert(Arc::clone(&route.topic), (version, Arc::clone(route)));
+        self.routes.insert(Arc::clone(&route.topic), (state, Arc::clone(route)));
     }
 }

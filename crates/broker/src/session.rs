@@ -18,7 +18,7 @@ use ferrymq_protocol::inbound::Inbound;
 use ferrymq_protocol::outbound::Outbound;
 use ferrymq_protocol::time::Instant;
 
-use crate::access::{Asker, Principal, Question, Verdict};
+use crate::access::{Asker, Principal};
 use crate::connection::{Connection, Writing};
 use crate::durability::Progress;
 use crate::effects::Effects;
@@ -28,7 +28,7 @@ use crate::image::OwedMessage;
 use crate::line::Line;
 use crate::message::{Lifetime, Parcel, Publication};
 use crate::notice::{Interests, Notice};
-use crate::permissions::Origin;
+use crate::permissions::{Origin, Right, Ruling};
 use crate::queue::{Held, Kept, Load, Queue, Queued};
 use crate::record::Record;
 use crate::retained_table::Cursor;
@@ -198,16 +198,19 @@ impl Session {
         topic: &Arc<str>,
         connections: &Slots<Connection>,
         effects: &mut Effects,
-    ) -> bool {
+    ) -> Ruling {
         if let Some(connection) = self.connection.and_then(|it| connections.get(it.0)) {
             return connection.may_receive(&self.client_id, topic, effects);
         }
-        let Some(origin) = effects.permissions.origin(self.place.number).cloned() else {
-            return true;
+        let permissions = &mut effects.permissions;
+        let Some(connection) = permissions.last_connection(self.place.number) else {
+            return Ruling::NOBODY;
         };
-        let asker = self.asker(&origin);
-        let verdict = effects.permissions.decide(&asker, &Question::Receive { topic });
-        matches!(verdict, Some(Verdict::Allow(_)))
+        let ruling = permissions.known(connection, Right::Receive, topic).or_else(|| {
+            let origin = permissions.origin(self.place.number)?.clone();
+            permissions.decide_on(connection, Right::Receive, topic, &self.asker(&origin))
+        });
+        ruling.unwrap_or(Ruling::UNKNOWN)
     }
 
     /// The same of a message that has waited, for a client that is connected.

@@ -552,15 +552,19 @@ impl Shard {
 
     /// Who gets the messages of a topic, from memory if that still holds.
     pub(crate) fn route(&mut self, topic: TopicName<'_>) -> Arc<Route> {
-        let version = self.directory.version(topic);
-        if let Some(route) = self.routes.get(topic.as_str(), version) {
-            return Arc::clone(route);
+        if let Some(route) = self.known_route(topic) {
+            return route;
         }
-        let (version, route) = self.directory.route(topic, self.index);
+        let (state, route) = self.directory.route(topic, self.index);
         let durability = self.limits.durability_of(topic);
         let route = Arc::new(Route { durability, ..route });
-        self.routes.insert(version, &route, &self.limits);
+        self.routes.insert(state, &route, &self.limits);
         route
+    }
+
+    /// The same, if it is in memory.
+    pub(crate) fn known_route(&self, topic: TopicName<'_>) -> Option<Arc<Route>> {
+        self.routes.get(topic.as_str(), &self.directory).map(Arc::clone)
     }
 
     /// The session at this place, unless another has taken it.
@@ -673,6 +677,7 @@ impl Shard {
         let Some(connection) = self.connections.get_mut(id) else {
             return Ok(Received::Packet(Step::Ended, 0));
         };
+        let was_asked = connection.question.is_some();
         let limits = &self.effects.profiles.terms(connection.profile).limits;
         let (step, length) = match &mut connection.link {
             None => match server::receive_connect(bytes, limits) {
@@ -689,6 +694,11 @@ impl Shard {
             Some(link) => match link.receive(bytes, limits, now)? {
                 Received::Incomplete { needed } => return Ok(Received::Incomplete { needed }),
                 Received::Packet(packet, length) => {
+                    if connection.phase == Phase::Authenticating
+                        && !matches!(packet, Packet::Auth(_) | Packet::Disconnect(_))
+                    {
+                        return Err(ProtocolError::AuthenticationInterrupted);
+                    }
                     let step = self.handle(id, &packet, now)?;
                     if matches!((&packet, &step), (Packet::Publish(_), Step::Done)) {
                         self.pay(id, length, now);
@@ -697,7 +707,8 @@ impl Shard {
                 }
             },
         };
-        if matches!(step, Step::Done)
+        if was_asked
+            && matches!(step, Step::Done)
             && let Some(connection) = self.connections.get_mut(id)
             && connection.question.as_ref().is_some_and(|question| question.open.is_none())
         {
@@ -713,14 +724,6 @@ impl Shard {
         packet: &Packet<'_>,
         now: Instant,
     ) -> Result<Step, ProtocolError> {
-        let Some(connection) = self.connections.get_mut(id) else {
-            return Ok(Step::Ended);
-        };
-        if connection.phase == Phase::Authenticating
-            && !matches!(packet, Packet::Auth(_) | Packet::Disconnect(_))
-        {
-            return Err(ProtocolError::AuthenticationInterrupted);
-        }
         if self.effects.notices.wants(Interests::PACKETS)
             && let Some(packet) = Summary::of_simple(packet)
         {
