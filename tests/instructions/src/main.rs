@@ -11,6 +11,7 @@
 //! messages cost, without the start.
 
 mod keeping;
+mod rights;
 mod script;
 mod stage;
 mod table;

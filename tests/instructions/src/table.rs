@@ -43,7 +43,8 @@ impl Table {
         if !moved.is_empty() {
             return Err(format!("instructions per message:\n{}\n{BLESS}", moved.join("\n")));
         }
-        self.durability_is_free()
+        self.durability_is_free()?;
+        self.rights_are_cheap()
     }
 
     /// What nobody asks to be kept costs the same, whatever is promised for the rest.
@@ -63,11 +64,28 @@ impl Table {
         }
         Ok(())
     }
+
+    /// Who may do what is found out once for each client and topic, not for each message.
+    fn rights_are_cheap(&self) -> Result<(), String> {
+        for (case, with) in &self.rows {
+            let Some((other, _)) = case.split_once(", ACL") else { continue };
+            let without = self.rows.iter().find(|(case, _)| case == other);
+            if let Some((_, without)) = without
+                && with * 100 > without * (100 + CHEAP)
+            {
+                return Err(format!("{case}: {with} instructions, but without rights {without}"));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "| QoS 1, 64 bytes, from publisher to receiver | instructions per message |")?;
+        writeln!(
+            f,
+            "| 64 bytes from publisher to receiver; QoS 1, if not 0 | instructions per message |"
+        )?;
         writeln!(f, "|---|---:|")?;
         self.rows.iter().try_for_each(|(case, count)| writeln!(f, "| {case} | {count} |"))
     }
@@ -82,6 +100,9 @@ const TOLERANCE: u64 = 3;
 
 /// What durability may cost those who do not use it, in percent.
 const FREE: u64 = 2;
+
+/// What rights may cost, in percent.
+const CHEAP: u64 = 3;
 
 const BLESS: &str = "If it is meant to be so: `cargo run --release -p ferrymq-instructions -- bless`, \
                      and say in the commit what it buys.";
@@ -121,5 +142,14 @@ mod tests {
         let rows =
             table(&[("persistent session, none", 1000), ("persistent session, power", 2000)]);
         assert_eq!(rows.compare(&rows), Ok(()));
+    }
+
+    #[test]
+    fn rights_that_are_asked_for_with_each_message_are_a_complaint() {
+        let rows = |with| table(&[("alone", 1000), ("alone, ACL file", with)]);
+        assert_eq!(rows(1030).compare(&rows(1030)), Ok(()));
+        assert_eq!(rows(900).compare(&rows(900)), Ok(()));
+        let complaint = rows(1031).compare(&rows(1031)).unwrap_err();
+        assert!(complaint.contains("alone, ACL file: 1031"), "{complaint}");
     }
 }
