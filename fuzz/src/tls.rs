@@ -73,8 +73,8 @@ fn talk(client_settings: &ClientSettings, network: &mut Network<'_>, length: usi
         assert!(round < ROUNDS, "they come to an end");
         client.speak();
         server.speak();
-        let up = network.carry(mem::take(&mut client.below));
-        let down = network.carry(mem::take(&mut server.below));
+        let up = network.carry(&mem::take(&mut client.below));
+        let down = network.carry(&mem::take(&mut server.below));
         if up.is_empty() && down.is_empty() {
             break;
         }
@@ -165,8 +165,8 @@ impl<'d> Network<'d> {
 
     /// The records of a flight, as they come out at the other end. When there is nothing more to
     /// choose, they come out as they went in.
-    fn carry(&mut self, flight: Vec<u8>) -> Vec<u8> {
-        let mut rest = flight.as_slice();
+    fn carry(&mut self, flight: &[u8]) -> Vec<u8> {
+        let mut rest = flight;
         let mut carried = Vec::new();
         // A record that comes later than it was sent.
         let mut late: Option<&[u8]> = None;
