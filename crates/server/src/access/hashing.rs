@@ -142,7 +142,7 @@ impl std::fmt::Debug for Job {
 #[cfg(target_os = "linux")]
 fn be_modest() {
     // Of this thread alone; and without it nothing is worse than slower.
-    let _ = rustix::process::setpriority_process(None, NICE);
+    let _ = rustix::process::nice(NICE);
 }
 
 #[cfg(not(target_os = "linux"))]
