@@ -4,7 +4,7 @@ use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ferrymq_broker::{Durability, FlappingLimits, Limits, Sleepers};
+use ferrymq_broker::{Durability, Limits, Sleepers};
 
 use super::listener::Security;
 use super::persona::Persona;
@@ -122,8 +122,7 @@ impl Lifetime {
 impl Global {
     /// The defaults.
     pub fn new(persona: Persona) -> Self {
-        let flapping = FlappingLimits { connects: 30, ..FlappingLimits::default() };
-        let limits = Limits { flapping, ..Limits::default() };
+        let limits = Limits::default();
         let ours = Self {
             security: Security::default(),
             per_listener_settings: false,
@@ -170,7 +169,6 @@ impl Global {
 
     fn into_mosquitto(mut self) -> Self {
         self.limits.connection.maximum_packet_size = 2_000_000;
-        self.limits.flapping = FlappingLimits::default();
         Self {
             // Mosquitto listens to everybody.
             login_limits: LoginLimits::OPEN,
