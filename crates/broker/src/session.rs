@@ -532,23 +532,12 @@ impl Session {
             identifiers: terms.identifiers,
         };
         if connection.publish(parcel, writing, effects, now).is_err() {
-            self.too_large(packet_id, effects);
+            effects.metrics().dropped_too_large.add(1);
+            self.withdraw(packet_id, effects);
         }
     }
 
-    /// A message that cannot be sent is treated as if its delivery were complete [MQTT-3.1.2-25].
-    fn too_large(&mut self, packet_id: PacketId, effects: &mut Effects) {
-        effects.metrics().dropped_too_large.add(1);
-        self.withdraw(packet_id, effects);
-    }
-
-    /// The client may not have a message any more that is to be sent to it, or sent again.
-    fn withhold(&mut self, packet_id: PacketId, effects: &mut Effects) {
-        effects.metrics().deliveries_withheld.add(1);
-        self.withdraw(packet_id, effects);
-    }
-
-    /// Gives up a message as if its delivery were complete.
+    /// A message that was not sent is treated as if its delivery were complete [MQTT-3.1.2-25].
     fn withdraw(&mut self, packet_id: PacketId, effects: &mut Effects) {
         if let Some(sent) = self.outbound.withdraw(packet_id) {
             effects.settle(self.place.number, sent.kept.number());

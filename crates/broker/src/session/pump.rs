@@ -158,11 +158,13 @@ impl Session {
         };
         self.forget_first_again();
         let Some(held) = message else {
-            self.too_large(packet_id, effects);
+            effects.metrics().dropped_too_large.add(1);
+            self.give_up(packet_id, qos, connection, effects);
             return true;
         };
         if !connection.may_still_receive(&self.client_id, held.message.topic(), effects) {
-            self.withhold(packet_id, effects);
+            effects.metrics().deliveries_withheld.add(1);
+            self.give_up(packet_id, qos, connection, effects);
             return true;
         }
         let after = self.promised(effects);
@@ -188,7 +190,12 @@ impl Session {
             return false;
         }
         if !connection.may_still_receive(&self.client_id, held.message.topic(), effects) {
-            self.withhold(packet_id, effects);
+            effects.metrics().deliveries_withheld.add(1);
+            if dup {
+                self.give_up(packet_id, QoS::ExactlyOnce, connection, effects);
+            } else {
+                self.withdraw(packet_id, effects);
+            }
             return false;
         }
         self.write(packet_id, dup, QoS::ExactlyOnce, held, connection, effects, now)
@@ -213,21 +220,34 @@ impl Session {
         };
         let mut parcel = Parcel::owned(&held.message);
         let written = connection.publish(&mut parcel, writing, effects, now).is_ok();
-        match (dup, qos) {
-            _ if written => {}
-            (true, QoS::ExactlyOnce) => self.give_up(packet_id, connection, effects),
-            _ => self.too_large(packet_id, effects),
+        if !written {
+            effects.metrics().dropped_too_large.add(1);
+            if dup {
+                self.give_up(packet_id, qos, connection, effects);
+            } else {
+                self.withdraw(packet_id, effects);
+            }
         }
         written
     }
 
-    /// A QoS 2 message cannot be sent again that the client may have got. It remembers the packet
-    /// identifier until PUBREL, and would take another message with it for this one.
-    fn give_up(&mut self, packet_id: PacketId, connection: &mut Connection, effects: &mut Effects) {
+    /// A message cannot be sent again, or may not, that the client may have got. With QoS 2 the
+    /// client remembers the packet identifier until PUBREL, and would take another message with it for
+    /// this one.
+    fn give_up(
+        &mut self,
+        packet_id: PacketId,
+        qos: QoS,
+        connection: &mut Connection,
+        effects: &mut Effects,
+    ) {
+        if qos != QoS::ExactlyOnce {
+            self.withdraw(packet_id, effects);
+            return;
+        }
         let Ok(Received::Message(sent)) = self.outbound.pubrec(packet_id, false) else {
             return;
         };
-        effects.metrics().dropped_too_large.add(1);
         let after = self.released(packet_id, &sent, effects);
         connection.reply(Reply::PubRel(packet_id, ReasonCode::Success), after, effects);
     }
