@@ -445,6 +445,7 @@ impl Simulation {
             let down_us = *scene.random.pick(&[0, 10_000, 3_000_000]);
             scene.now = after(now, scene.random.between(0, down_us));
             scene.last_activity = scene.now;
+            scene.wire.server_returns(scene.now);
         }
         match Broker::new(Rc::clone(&shared), self.disk.as_ref()) {
             Ok(broker) => self.broker = broker,

@@ -486,6 +486,15 @@ impl Wire {
         }
     }
 
+    /// Connections that nobody has accepted yet wait for the next life, and so do their ends.
+    pub(crate) fn server_returns(&mut self, now: Instant) {
+        for connection in &mut self.connections {
+            if let Some(ended_at) = &mut connection.ended_at {
+                *ended_at = now;
+            }
+        }
+    }
+
     /// The server's process has ended, and its kernel closes all its connections, also those that
     /// nobody has accepted. The next process has so many shards.
     pub(crate) fn server_dies(&mut self, shards: u16, now: Instant, agenda: &mut Agenda) {
