@@ -99,13 +99,14 @@ impl Reloader {
         self.shared.admission.set_limit(sockets.connections.min(self.shared.files));
         changed.set_limits();
         changed.introduce_to(&self.shared.admission);
+        // Before somebody comes in by a listener that is new.
+        if let (Some(gatehouse), Some(policy)) = (&self.shared.gatehouse, policy) {
+            gatehouse.set(policy);
+        }
         for (mailbox, listeners) in self.shared.post.iter().zip(shares) {
             let change = Change { listeners, limits: Arc::clone(&limits), sockets };
             mailbox.post(Letter::Change(Box::new(change)));
             mailbox.wake();
-        }
-        if let (Some(gatehouse), Some(policy)) = (&self.shared.gatehouse, policy) {
-            gatehouse.set(policy);
         }
         changed.log();
         *listeners = Some(changed);

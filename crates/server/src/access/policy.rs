@@ -58,9 +58,8 @@ pub(super) enum Knock {
 }
 
 impl Policy {
-    /// What holds at the listener of this connection. A listener that is new may be there for a
-    /// moment before its policy is, and one that was removed has connections still, for which what is
-    /// said of the others has to do.
+    /// What holds at the listener of this connection. One that was removed has connections still, for
+    /// which what is said of the others has to do.
     pub(super) fn door(&self, asker: &Asker<'_>) -> Option<&Door> {
         self.doors.get(&asker.profile.name)
     }
