@@ -47,7 +47,7 @@ impl Client {
 
     /// Ends the client: DISCONNECT is sent after what was asked for before, without waiting for
     /// answers, and the connection is closed. Requests without an answer end with
-    /// [`RequestError::Closed`](crate::RequestError::Closed).
+    /// [`RequestError::Closed`].
     pub async fn disconnect(&self) {
         self.disconnect_with(ReasonCode::Success, PropertyBuffer::new()).await;
     }
